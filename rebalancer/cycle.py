@@ -10,11 +10,12 @@ from typing import assert_never
 
 from rebalancer.balances import sanitize_balances
 from rebalancer.drift import Drift, TargetWeights, measure_drift
-from rebalancer.errors import BadData
+from rebalancer.errors import BadConfig, BadData
 from rebalancer.faults import Rejected
 from rebalancer.gate import GateExpired, GateHeld, GateOpen, GatePolicy, judge_conditions
 from rebalancer.money import ZERO, Asset, Symbol, exact
 from rebalancer.orders import Order, VenueName, worst_cost_quote
+from rebalancer.peg import PegPolicy, require_peg
 from rebalancer.plan import Plan, PlanContext, RebalancePolicy, plan_orders
 from rebalancer.ports import Clock, Ledger, OrderQueue, Venue
 from rebalancer.precision import sanitize_rules
@@ -41,6 +42,7 @@ from rebalancer.settlement import (
     Settlement,
     Submission,
     Unanswered,
+    distinct_trades,
     settle,
 )
 from rebalancer.snapshot import Freshness, Snapshot, take_snapshot
@@ -64,6 +66,16 @@ class Desk:
     def __post_init__(self) -> None:
         assert set(self.venues) == set(self.gates), self
         assert self.lease_ms > 0, self
+
+    def venue_of(self, order: Order) -> Venue:
+        """Where the order goes. Raises BadConfig for one of a venue that left the settings."""
+        if order.venue not in self.venues:
+            raise BadConfig(
+                f"order {order.client_order_id} for {order.symbol} waits for venue "
+                f"{order.venue!r}, which the settings do not name. Put [venues.{order.venue}] back "
+                "until it has ended"
+            )
+        return self.venues[order.venue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,7 @@ async def observe(
     *,
     cash: Asset,
     freshness: Freshness,
+    peg: PegPolicy | None,
 ) -> Snapshot:
     """Read rules, tickers and balances once each, the longest-lived first, and join them.
 
@@ -97,7 +110,9 @@ async def observe(
             used leaves its symbol without one, and the join refuses; a balance is refused here.
     """
     rules, _ = sanitize_rules(await venue.fetch_rules(symbols), symbols)
-    quotes, _ = sanitize_tickers(await venue.fetch_tickers(symbols), symbols)
+    watched = {*symbols, *([peg.reference] if peg else [])}
+    quotes, _ = sanitize_tickers(await venue.fetch_tickers(watched), watched)
+    require_peg(quotes, peg)
     balances, unreadable = sanitize_balances(await venue.fetch_balances())
     require_readable(unreadable)
     return take_snapshot(
@@ -131,11 +146,18 @@ def decide(
 
 
 async def queue_plan(plan: Plan, queue: OrderQueue, ledger: Ledger, *, now_ms: int) -> int:
-    """Write the plan's orders to the books, then queue them. Returns how many were new."""
+    """Write the plan's orders to the books, then queue them. Returns how many were new.
+
+    An order the queue refuses, because its symbol turned busy meanwhile, stays planned on the
+    books; the next cycle plans afresh.
+    """
     queueable = await ledger.record_planned(plan.orders, now_ms=now_ms)
     count = queue.enqueue(queueable)
-    for order in queueable:
-        await ledger.note(order, OrderState.QUEUED, detail=None, now_ms=now_ms)
+    for portfolio in sorted({order.portfolio for order in queueable}):
+        live = {order.client_order_id for order in queue.live_orders(portfolio)}
+        for order in queueable:
+            if order.client_order_id in live:
+                await ledger.note(order, OrderState.QUEUED, detail=None, now_ms=now_ms)
     return count
 
 
@@ -151,11 +173,9 @@ async def send_next(desk: Desk, tenure: Tenure) -> Answered | GateHeld | NotNow 
         case QueueEmpty():
             return claim
         case InDoubt(order=order):
-            return Answered(claim, await desk.venues[order.venue].look_up(order))
-        case Claim(order=order):
-            conditions = desk.venues[order.venue].conditions
-            gate = desk.gates[order.venue]
-            verdict = judge_conditions(claim, conditions, gate, now_ms=now_ms)
+            return Answered(claim, await desk.venue_of(order).look_up(order))
+        case Claim():
+            verdict = _judge(desk, claim, now_ms)
         case _:
             assert_never(claim)
     match verdict:
@@ -185,7 +205,7 @@ async def book(desk: Desk, answered: Answered) -> Settlement | Unsettled:
         venue = desk.venues[outcome.order.venue]
         fills = await venue.fetch_fills(outcome.order, outcome.venue_order_id)
         with exact():
-            seen = sum((fill.amount_base for fill in fills), ZERO)
+            seen = sum((fill.amount_base for fill in distinct_trades(fills)), ZERO)
         if seen < outcome.filled_base:
             # Venues publish an order's total before its last trades: wait, never guess.
             return _look_again(desk, answered, f"{seen} of {outcome.filled_base} in trades so far")
@@ -195,16 +215,28 @@ async def book(desk: Desk, answered: Answered) -> Settlement | Unsettled:
     return settlement
 
 
-def reserved_cash(live: Collection[Order], *, taker_fee_bps: int) -> dict[Symbol, Decimal]:
-    """Cash that live orders may still spend, by symbol; 0 for a sell."""
-    return {
-        order.symbol: worst_cost_quote(
-            order.side, order.amount_base, order.limit_price_quote, taker_fee_bps=taker_fee_bps
+def reserved_cash(under_way: Collection[Order], *, taker_fee_bps: int) -> dict[Symbol, Decimal]:
+    """Cash that orders under way may still spend, by symbol; 0 for a sell."""
+    reserved: dict[Symbol, Decimal] = {}
+    for order in under_way:
+        cost = (
+            worst_cost_quote(
+                order.side, order.amount_base, order.limit_price_quote, taker_fee_bps=taker_fee_bps
+            )
+            if order.side == "buy"
+            else ZERO
         )
-        if order.side == "buy"
-        else ZERO
-        for order in live
-    }
+        with exact():
+            reserved[order.symbol] = reserved.get(order.symbol, ZERO) + cost
+    return reserved
+
+
+def _judge(desk: Desk, claim: Claim, now_ms: int) -> GateOpen | GateHeld | GateExpired:
+    if now_ms >= claim.order.expires_at_ms:
+        # Whatever became of its venue: an order that was never sent may always end.
+        return GateExpired(claim)
+    conditions = desk.venue_of(claim.order).conditions
+    return judge_conditions(claim, conditions, desk.gates[claim.order.venue], now_ms=now_ms)
 
 
 async def _send(desk: Desk, gate: GateOpen) -> Answered | NotNow:

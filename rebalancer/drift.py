@@ -79,7 +79,8 @@ def measure_drift(snapshot: Snapshot, targets: TargetWeights) -> tuple[Drift, ..
     ]
     with exact():
         assert sum((drift.gap_quote for drift in drifts), ZERO) == 0, drifts
-    return tuple(sorted(drifts, key=lambda drift: (-abs(drift.gap_quote), drift.asset)))
+        # abs() and minus round to the context's digits like any arithmetic does.
+        return tuple(sorted(drifts, key=lambda drift: (-abs(drift.gap_quote), drift.asset)))
 
 
 def urgency(drift_bps: Decimal) -> Decimal:
@@ -100,14 +101,14 @@ def total_value(drifts: tuple[Drift, ...]) -> Decimal:
 def is_within_band(drifts: tuple[Drift, ...], *, drift_bps_min: int) -> bool:
     """Say whether every holding, cash included, is at most `drift_bps_min` from its target."""
     band_quote = bps_of(total_value(drifts), drift_bps_min)
-    return all(abs(drift.gap_quote) <= band_quote for drift in drifts)
+    return all(drift.gap_quote.copy_abs() <= band_quote for drift in drifts)
 
 
 def _drift_of(asset: Asset, value: Decimal, target_bps: int, total: Decimal) -> Drift:
     target = bps_of(total, target_bps)
     with exact():
         gap = target - value
-    drift_bps = share_bps(-gap, total)
+        drift_bps = share_bps(-gap, total)
     return Drift(
         asset=asset,
         value_quote=value,

@@ -5,6 +5,7 @@
     │   ├── StaleInput       a quote, balance or market rule is too old to trade on
     │   ├── UnpricedAsset    a targeted asset has no valid quote
     │   ├── UnknownMarket    the venue does not list a symbol the targets need
+    │   ├── OffPeg           the quote currency is not worth what the targets assume
     │   ├── EmptyPortfolio   the account holds nothing the targets name
     │   └── BadData          a venue's answer cannot be read; it is never guessed at
     ├── VenueUnavailable     a read failed; reading again is safe (retry_after_ms)
@@ -39,6 +40,10 @@ class UnpricedAsset(SkipCycle):
 
 class UnknownMarket(SkipCycle):
     """The venue does not list a symbol the targets need."""
+
+
+class OffPeg(SkipCycle):
+    """The quote currency's reference market is too far from 1."""
 
 
 class EmptyPortfolio(SkipCycle):

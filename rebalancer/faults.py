@@ -44,7 +44,7 @@ def judge_number(text: str | None, *, zero_allowed: bool) -> DataFault | None:
         number = to_decimal(text)
     except ValueError:
         word = text.strip().lower().lstrip("+-")
-        is_special = word.startswith(("nan", "snan", "inf"))
+        is_special = word.rstrip("0123456789") in ("nan", "snan", "inf", "infinity")
         return DataFault.NOT_FINITE if is_special else DataFault.NOT_A_NUMBER
     is_allowed = number > 0 or (zero_allowed and number == 0)
     return None if is_allowed else DataFault.NOT_POSITIVE

@@ -52,7 +52,9 @@ def name_order(
 
     Fits the narrowest venues known: OKX takes 1–32 alphanumerics, Kraken a UUID's 32 digits.
     """
-    text = "|".join((cycle_id, portfolio, str(symbol), side, str(slice_index), str(attempt)))
+    parts = (cycle_id, portfolio, symbol.base, symbol.quote, side, str(slice_index), str(attempt))
+    # Each part is led by its length: a separator inside a portfolio's name must not move a border.
+    text = "".join(f"{len(part)}:{part}" for part in parts)
     return ClientOrderId(hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
 
 

@@ -87,7 +87,8 @@ class PlanContext:
     portfolio: PortfolioName
     venue: VenueName
     busy: Mapping[Symbol, Decimal]
-    """Symbol of each live order → cash it may still spend (0 for a sell)."""
+    """Symbol of each order that is live, or ended after the balances were read → cash it may
+    have spent since (0 for a sell)."""
 
 
 def plan_orders(
@@ -127,7 +128,8 @@ class _Planner:
         self._context = context
         with exact():
             reserved = sum(context.busy.values(), ZERO)
-            self._funds_quote = max(snapshot.free_base(snapshot.cash) - reserved, ZERO)
+            # Below zero while live orders wait for cash: what sells bring is theirs first.
+            self._funds_quote = snapshot.free_base(snapshot.cash) - reserved
         self.orders: list[Order] = []
         self.skipped: list[SkippedLeg] = []
 
@@ -138,7 +140,7 @@ class _Planner:
             cost = self._cost(side, made.amount_base, made.limit_price_quote)
             with exact():
                 self._funds_quote += cost if side == "sell" else -cost
-            assert self._funds_quote >= 0, (made, self._funds_quote)
+            assert side == "sell" or self._funds_quote >= 0, (made, self._funds_quote)
             self.orders.append(made)
         else:
             reason, detail = made
@@ -152,7 +154,7 @@ class _Planner:
             detail = f"drift {drift.drift_bps} bps is inside ±{policy.drift_bps_min} bps"
             return SkipReason.BELOW_BAND, detail
         if symbol in self._context.busy:
-            return SkipReason.SYMBOL_BUSY, f"{symbol} still has a live order"
+            return SkipReason.SYMBOL_BUSY, f"{symbol} has an order that is live or has just ended"
         if len(self.orders) >= policy.orders_max:
             return SkipReason.OVER_ORDERS_MAX, f"already {policy.orders_max} orders in this cycle"
         quote, rule = self._snapshot.quotes[symbol], self._snapshot.rules[symbol]
@@ -179,10 +181,11 @@ class _Planner:
             with exact():
                 worst = price + bps_of(price, self._policy.taker_fee_bps)
             wanted = divide_down(trade_quote, worst)
-            possible = divide_down(self._funds_quote, worst)
-            short, short_of = SkipReason.NO_FREE_QUOTE, f"free cash {plain(self._funds_quote)}"
+            funds = max(self._funds_quote, ZERO)
+            possible = divide_down(funds, worst)
+            short, short_of = SkipReason.NO_FREE_QUOTE, f"free cash {plain(funds)}"
         else:
-            wanted = divide_down(abs(trade_quote), self._snapshot.price_quote(drift.asset))
+            wanted = divide_down(trade_quote.copy_abs(), self._snapshot.price_quote(drift.asset))
             possible = self._snapshot.free_base(drift.asset)
             short, short_of = SkipReason.NO_FREE_BASE, f"free holding {plain(possible)}"
         amount = fit_amount(rule, min(wanted, possible))

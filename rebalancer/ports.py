@@ -21,6 +21,7 @@ from rebalancer.queue import (
     QueueEmpty,
     SendPermit,
     Tenure,
+    TenureState,
 )
 from rebalancer.quotes import RawTicker
 from rebalancer.settlement import Fill, LedgerReceipt, LookUp, OrderState, Settlement, Submission
@@ -123,6 +124,10 @@ class OrderQueue(ABC):
         """How many orders wait, and how urgent the most urgent of them is."""
 
     @abstractmethod
+    def tenure_state(self, slot: int) -> TenureState:
+        """Whether anybody holds a drain slot; epoch 0 when nobody ever did."""
+
+    @abstractmethod
     def open_tenure(self, slot: int, *, owner: str, ttl_ms: int) -> Tenure | None:
         """Take a drain slot and the next epoch, or None while another owner holds it."""
 
@@ -143,7 +148,8 @@ class Ledger(ABC):
         """Write orders before they are queued.
 
         An id already on the books keeps its first form. Returns those that may be queued, in the
-        form that stands on the books: the ones not yet settled or in doubt.
+        form that stands on the books: those that never reached the queue. One that did may have
+        been sent since, and a queue that has lost everything could not tell.
         """
 
     @abstractmethod

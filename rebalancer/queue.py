@@ -14,6 +14,10 @@ ABSENCES_NEEDED = 2
 """Targeted look-ups, each a lease apart, that must find nothing before absence counts."""
 
 
+MAIN_SLOT = 0
+"""The drain slot that every session takes unless it is told another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tenure:
     """The right to drain, as held by one session. A later epoch of the slot ends it at once."""
@@ -24,6 +28,14 @@ class Tenure:
     def __post_init__(self) -> None:
         assert self.slot >= 0, self
         assert self.epoch > 0, self
+
+
+@dataclass(frozen=True, slots=True)
+class TenureState:
+    """A drain slot seen from outside: the last epoch given out, and whether it is held now."""
+
+    epoch: int
+    is_held: bool
 
 
 @dataclass(frozen=True, slots=True)

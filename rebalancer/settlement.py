@@ -154,14 +154,14 @@ def settle(outcome: Outcome, fills: Iterable[Fill]) -> Settlement:
 
     Raises:
         BooksDisagree: more was filled than asked, or an order the venue never took has fills, or
-            the venue's own sum differs from its trades. Halt.
+            the venue's own sum differs from its trades, or a trade is nonsense. Halt.
     """
     order = outcome.order
-    unique = {fill.trade_id: fill for fill in fills}
-    assert all(fill.client_order_id == order.client_order_id for fill in unique.values()), order
+    trades = distinct_trades(fills)
+    assert all(fill.client_order_id == order.client_order_id for fill in trades), order
     with exact():
-        filled = sum((fill.amount_base for fill in unique.values()), ZERO)
-        paid = sum((fill.amount_base * fill.price_quote for fill in unique.values()), ZERO)
+        filled = sum((fill.amount_base for fill in trades), ZERO)
+        paid = sum((fill.amount_base * fill.price_quote for fill in trades), ZERO)
     if filled > order.amount_base:
         raise BooksDisagree(f"{order.client_order_id}: {filled} filled of {order.amount_base}")
     if not isinstance(outcome, Accepted) and filled > 0:
@@ -175,12 +175,33 @@ def settle(outcome: Outcome, fills: Iterable[Fill]) -> Settlement:
     return Settlement(
         outcome=outcome,
         state=state,
-        fills=tuple(sorted(unique.values(), key=lambda f: (f.filled_at_ms, f.trade_id))),
+        fills=trades,
         filled_base=filled,
         paid_quote=paid,
         slippage_bps=slippage_bps(order, filled, paid) if filled else None,
         residual=residual_of(order, filled) if isinstance(outcome, Accepted) else None,
     )
+
+
+def distinct_trades(fills: Iterable[Fill]) -> tuple[Fill, ...]:
+    """Each trade once, the earliest first: pages of a venue's answer may overlap.
+
+    Raises:
+        BooksDisagree: one trade is told in two ways, or is of nothing or at no price. Halt.
+    """
+    unique: dict[str, Fill] = {}
+    for fill in fills:
+        if unique.setdefault(fill.trade_id, fill) != fill:
+            raise BooksDisagree(
+                f"{fill.client_order_id}: trade {fill.trade_id} is told in two ways: "
+                f"{unique[fill.trade_id]} and {fill}"
+            )
+        if fill.amount_base <= 0 or fill.price_quote <= 0:
+            raise BooksDisagree(
+                f"{fill.client_order_id}: trade {fill.trade_id} is of {fill.amount_base} at "
+                f"{fill.price_quote}, expected more than 0"
+            )
+    return tuple(sorted(unique.values(), key=lambda fill: (fill.filled_at_ms, fill.trade_id)))
 
 
 def residual_of(order: Order, filled_base: Decimal) -> Order | None:

@@ -81,7 +81,7 @@ def take_snapshot(
         if symbol not in quotes:
             raise UnpricedAsset(f"{symbol.base} is targeted, but {symbol} has no valid quote")
         _require_fresh(
-            f"the rules of {symbol}",
+            f"the rule set of {symbol}",
             rules[symbol].observed_at_ms,
             now_ms=now_ms,
             age_ms_max=freshness.rules_age_ms_max,

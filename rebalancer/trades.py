@@ -17,7 +17,7 @@ def choose_trades(
     end beyond the destination, the assets that lie the other way carry it there.
 
     Laws: no trade overshoots its gap; after the trades, at mid and free of fees, every asset and
-    cash are inside the band; no drift outside the band means no trade.
+    cash are inside the band and cash is not below zero; no drift outside the band means no trade.
 
     Args:
         drifts: One per asset and cash, as `measure_drift` gives them.
@@ -32,11 +32,15 @@ def choose_trades(
     rest = bps_of(band, destination_bps)
     trades: dict[Asset, Decimal] = {}
     for drift in drifts:
-        if drift.asset != cash and abs(drift.gap_quote) > band:
+        if drift.asset != cash and drift.gap_quote.copy_abs() > band:
             trades[drift.asset] = _toward_zero(drift.gap_quote, rest)
+    held = next((drift for drift in drifts if drift.asset == cash), None)
     with exact():
-        cash_gap = sum(trades.values(), _gap_of(drifts, cash))
-    if abs(cash_gap) > (rest if trades else band):
+        cash_gap = sum(trades.values(), held.gap_quote if held else ZERO)
+    if cash_gap > 0:
+        # Cash ends at nothing at the least: a gap beyond its target would buy with money not held.
+        rest = min(rest, held.target_quote if held else ZERO)
+    if cash_gap.copy_abs() > (rest if trades else band):
         _carry_cash(drifts, trades, cash=cash, cash_gap=cash_gap, rest=rest)
     return {asset: trade for asset, trade in trades.items() if trade != 0}
 
@@ -64,10 +68,6 @@ def _carry_cash(
             step = min(remaining[asset], need)
             trades[asset] = trades.get(asset, ZERO) + sign * step
             need -= step
-
-
-def _gap_of(drifts: Sequence[Drift], asset: Asset) -> Decimal:
-    return next((drift.gap_quote for drift in drifts if drift.asset == asset), ZERO)
 
 
 def _toward_zero(gap: Decimal, rest: Decimal) -> Decimal:
