@@ -1,0 +1,134 @@
+"""An Order as JSON text, and its rank as text that sorts. Decimals travel as strings, exactly.
+
+Here: writing an order down and reading it back, every field judged again. Which store keeps the
+text is not met here.
+"""
+
+import json
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any, cast
+
+from rebalancer.errors import BadData
+from rebalancer.money import ONE, ZERO, Asset, Symbol, exact, plain, to_decimal
+from rebalancer.orders import ClientOrderId, CycleId, Order, PortfolioName, VenueName
+from rebalancer.precision import Side
+
+AT_MS_MAX = 10**15
+"""The latest instant that is believed, in the year 33658: it fits a double and 16 digits."""
+
+_NAMES = ("client_order_id", "cycle_id", "portfolio", "venue", "side", "rules_version")
+_NUMBERS = (
+    "amount_base",
+    "limit_price_quote",
+    "arrival_mid_quote",
+    "drift_bps",
+    "urgency",
+)
+_COUNTS = ("planned_at_ms", "expires_at_ms", "slice_index", "attempt")
+_KEYS = frozenset((*_NAMES, *_NUMBERS, *_COUNTS, "base", "quote"))
+assert _KEYS - {"base", "quote"} == {field.name for field in fields(Order)} - {"symbol"}
+
+_URGENCY_DIGITS = 24
+_URGENCY_WHOLE = 10**_URGENCY_DIGITS
+_RANK_DIGITS = len(str(_URGENCY_WHOLE))
+_AT_DIGITS = len(str(AT_MS_MAX))
+
+
+def encode_order(order: Order) -> str:
+    """Write an order as one line of JSON; `decode_order` gives back the same order, to the digit.
+
+    Raises:
+        BadData: a field of the order could not be read back, such as a name with a line break.
+    """
+    row: dict[str, str | int] = {"base": order.symbol.base, "quote": order.symbol.quote}
+    row |= {name: getattr(order, name) for name in (*_NAMES, *_COUNTS)}
+    row |= {name: str(getattr(order, name)) for name in _NUMBERS}
+    _refuse(_fault_of(row), where=f"order {order.client_order_id!r}", text=repr(row))
+    return json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def decode_order(text: str | bytes | None, *, where: str) -> Order:
+    """Read an order that `encode_order` wrote.
+
+    Args:
+        text: What the store gave back; None when it gave nothing.
+        where: The key it came from, for the message.
+
+    Raises:
+        BadData: the text is not such an order. Nothing is guessed: a person must look.
+    """
+    try:
+        row = json.loads((text or b"").decode() if not isinstance(text, str) else text)
+    except ValueError as problem:
+        row = f"not JSON: {problem}"
+    _refuse(_fault_of(row), where=where, text=repr(text))
+    return Order(
+        client_order_id=ClientOrderId(row["client_order_id"]),
+        cycle_id=CycleId(row["cycle_id"]),
+        portfolio=PortfolioName(row["portfolio"]),
+        venue=VenueName(row["venue"]),
+        symbol=Symbol(Asset(row["base"]), Asset(row["quote"])),
+        side=cast(Side, row["side"]),
+        rules_version=row["rules_version"],
+        **cast(Any, {name: to_decimal(row[name]) for name in _NUMBERS}),
+        **cast(Any, {name: row[name] for name in _COUNTS}),
+    )
+
+
+def rank_head(order: Order) -> str:
+    """Text that sorts orders as they should be sent: the most urgent first, then the oldest."""
+    with exact():
+        calm = int((ONE - order.urgency).scaleb(_URGENCY_DIGITS))
+    return f"{calm:0{_RANK_DIGITS}}:{order.planned_at_ms:0{_AT_DIGITS}}"
+
+
+def urgency_of(rank: str) -> Decimal:
+    """The urgency that `rank_head` wrote. Raises ValueError when it did not write this."""
+    calm = rank.partition(":")[0]
+    if len(calm) != _RANK_DIGITS:
+        raise ValueError(f"expected a rank of {_RANK_DIGITS} digits, was {rank!r}")
+    with exact():
+        urgency = ONE - Decimal(int(calm)).scaleb(-_URGENCY_DIGITS)
+    return to_decimal(plain(urgency))
+
+
+def _fault_of(row: Any) -> str | None:
+    """Say what is wrong with the fields of an order, or None."""
+    if not isinstance(row, dict):
+        return row if isinstance(row, str) else "not an object"
+    if row.keys() != _KEYS:
+        return f"fields missing or unknown: {', '.join(sorted(row.keys() ^ _KEYS))}"
+    for name in (*_NAMES, "base", "quote"):
+        text = row[name]
+        if not (isinstance(text, str) and text and text.isprintable()):
+            return f"{name}: expected a printable name, was {text!r}"
+    if row["side"] not in ("buy", "sell"):
+        return f"side: expected buy or sell, was {row['side']!r}"
+    for name in _COUNTS:
+        count = row[name]
+        if type(count) is not int or not 0 <= count <= AT_MS_MAX:
+            return f"{name}: expected a whole number from 0 to {AT_MS_MAX}, was {count!r}"
+    return _fault_of_numbers(row)
+
+
+def _fault_of_numbers(row: dict[str, Any]) -> str | None:
+    for name in _NUMBERS:
+        if not isinstance(row[name], str):
+            return f"{name}: expected a number in a string, was {row[name]!r}"
+        try:
+            number = to_decimal(row[name])
+        except ValueError as problem:
+            return f"{name}: {problem}"
+        if name == "urgency" and not ZERO <= number <= ONE:
+            return f"urgency: expected 0 to 1, was {row[name]}"
+        if name not in ("urgency", "drift_bps") and number <= 0:
+            return f"{name}: expected more than 0, was {row[name]}"
+    return None
+
+
+def _refuse(fault: str | None, *, where: str, text: str) -> None:
+    if fault is not None:
+        raise BadData(
+            f"{where}: expected an order as this program writes it; {fault}. It was {text[:200]}"
+        )
