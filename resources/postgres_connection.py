@@ -1,0 +1,142 @@
+"""Opening PostgreSQL, and saying what is wrong when it does not answer.
+
+Here: the URL, the pool, one transaction, and the translation of the driver's errors. What is
+written through it is in `postgres_ledger` and `postgres_archive`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InternalError, OperationalError
+from sqlalchemy.exc import InterfaceError as LostConnection
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+
+from rebalancer.errors import BadConfig, StoreUnavailable
+
+SETTING = "TRIMTAB_DATABASE_URL"
+POOL_SIZE = 20
+POOL_OVERFLOW = 10
+POOL_WAIT_SECONDS = 10
+CONNECT_SECONDS = 5
+SILENCE_MS_MAX = 15_000
+"""How long the network may swallow what was sent before the connection counts as dead."""
+
+_CONNECT_ARGUMENTS = {
+    "application_name": "trimtab",
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": SILENCE_MS_MAX,
+}
+_CURES = {
+    "authentication failed": f"check the user and the password in {SETTING}",
+    "no password supplied": f"put the password into {SETTING}",
+    "does not exist": "create the database or the role that the message names",
+    "too many connections": "close other programs or raise max_connections on the server",
+    "too many clients": "close other programs or raise max_connections on the server",
+    "remaining connection slots": "close other programs or raise max_connections on the server",
+    "could not translate host name": f"correct the host in {SETTING}",
+    "read-only transaction": f"point {SETTING} at the primary; this server only reads",
+    "No space left on device": "free some disk on the server",
+}
+_CURE = f"start PostgreSQL, or correct {SETTING}; what was under way can be repeated safely"
+_UNDEFINED_TABLE, _UNDEFINED_COLUMN, _NOT_ALLOWED = "42P01", "42703", "42501"
+
+
+def open_engine(url: str) -> Engine:
+    """Make the pool of connections. Connects when it is first used, not before.
+
+    Raises:
+        BadConfig: the URL is no PostgreSQL URL.
+    """
+    return create_engine(
+        read_url(url),
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_pre_ping=True,
+        connect_args=_CONNECT_ARGUMENTS,
+    )
+
+
+def read_url(url: str) -> URL:
+    """Read a database URL and name its driver, since "postgresql://" alone means another one.
+
+    Raises:
+        BadConfig: the URL is no PostgreSQL URL. Neither message holds the password.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise BadConfig(
+            f"{SETTING}: expected postgresql://user:password@host:port/database, was something "
+            "that cannot be read as a URL; percent-encode special characters in the password"
+        ) from None
+    if parsed.drivername.partition("+")[0] not in ("postgresql", "postgres"):
+        raise BadConfig(
+            f"{SETTING}: expected a URL that begins with postgresql://, "
+            f"was {parsed.drivername}://…; the books need PostgreSQL"
+        )
+    if not parsed.database:
+        raise BadConfig(f"{SETTING}: expected a database name at its end, was {place_of(parsed)}")
+    return parsed.set(drivername="postgresql+psycopg2")
+
+
+def place_of(url: URL) -> str:
+    """Where a database is, without who may enter: host:port/database."""
+    host = url.host or url.query.get("host") or "localhost"
+    return f"{host}:{url.port or 5432}/{url.database or ''}"
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """Lend a connection whose work is committed at the end of the block, or not at all.
+
+    Raises:
+        StoreUnavailable: the server did not answer. The work may be repeated: where the answer to
+            the commit was lost it may be on disk, and every write of ours is harmless twice.
+        BadConfig: the database lacks our tables or our rights.
+    """
+    with translated(engine.url), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def translated(url: URL) -> Iterator[None]:
+    """Turn what the driver says about the server into an error that names place and cure."""
+    try:
+        yield
+    except PoolExhausted as error:
+        raise StoreUnavailable(
+            f"PostgreSQL at {place_of(url)}: all {POOL_SIZE + POOL_OVERFLOW} connections were busy "
+            f"for {POOL_WAIT_SECONDS} s; run fewer things at once"
+        ) from error
+    except (OperationalError, LostConnection, InternalError) as error:
+        raise StoreUnavailable(_message(url, error)) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailable(_message(url, error)) from error
+        if (bad := _bad_database(url, error)) is not None:
+            raise bad from error
+        raise
+
+
+def _message(url: URL, error: DBAPIError) -> str:
+    # libpq says the useful thing last: "connection to server at … failed: FATAL: …".
+    said = " ".join(str(error.orig).split()) or type(error.orig).__name__
+    cure = next((cure for words, cure in _CURES.items() if words in said), _CURE)
+    return f"PostgreSQL at {place_of(url)} did not answer: {said}; {cure}"
+
+
+def _bad_database(url: URL, error: DBAPIError) -> BadConfig | None:
+    code = getattr(error.orig, "pgcode", None)
+    said = str(error.orig).partition("\n")[0]
+    if code in (_UNDEFINED_TABLE, _UNDEFINED_COLUMN):
+        cure = "its tables are not those of this version; upgrade the database and try again"
+    elif code == _NOT_ALLOWED:
+        cure = f"grant the right to the user of {SETTING}, or name another user there"
+    else:
+        return None
+    return BadConfig(f"PostgreSQL at {place_of(url)}: {said}; {cure}")
