@@ -1,0 +1,167 @@
+"""A ccxt exchange class that keeps every digit and all evidence.
+
+Belongs here: where the client connects, how it reads JSON, and what it notes of an error.
+Does not belong here: what an answer means for an order. ccxt itself is passed in.
+"""
+
+import json
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from rebalancer.errors import BadData
+
+_EVIDENCE = "trimtab_evidence"
+# Each task has its own value, so orders sent side by side do not see each other's answers.
+_SUCCEEDED: ContextVar[bool] = ContextVar("succeeded", default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the venue answered when it raised: proof that the request arrived."""
+
+    status: int
+    code: str | None
+    retry_after_ms: int | None
+
+
+def evidence_of(error: BaseException) -> Evidence | None:
+    """The answer behind an error, or None when there was no answer."""
+    found = vars(error).get(_EVIDENCE)
+    return found if isinstance(found, Evidence) else None
+
+
+def forget_success() -> None:
+    """Begin to watch: has any request of this task succeeded since?"""
+    _SUCCEEDED.set(False)
+
+
+def note_success() -> None:
+    _SUCCEEDED.set(True)
+
+
+def had_success() -> bool:
+    """Say whether the venue took any request since `forget_success`, in this task.
+
+    An error raised after that comes too late to prove that an order was not placed.
+    """
+    return _SUCCEEDED.get()
+
+
+def load_json(text: str) -> Any:
+    """Read JSON without making floats: fractions keep their digits as text, NaN stays "NaN".
+
+    The client's own parser turns a whole body into nothing when it holds one bare NaN.
+    """
+    return json.loads(text, parse_float=str, parse_constant=str)
+
+
+def reroute(tree: Any, rest_url: str | None, ws_url: str | None) -> tuple[Any, dict[str, str]]:
+    """Point every address in a client's table elsewhere, keeping the paths.
+
+    Returns:
+        (the table with new addresses, the original address of each new one)
+    """
+    if isinstance(tree, str):
+        parts = urlsplit(tree)
+        base = ws_url if parts.scheme in ("ws", "wss") else rest_url
+        if base is None or not parts.scheme:
+            return tree, {}
+        moved = base.rstrip("/") + parts.path
+        return moved, {moved: tree}
+    if not isinstance(tree, Mapping):
+        return tree, {}
+    table: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for name, branch in tree.items():
+        table[name], found = reroute(branch, rest_url, ws_url)
+        # The first address of a path wins: ccxt lists a venue's main (spot) host first.
+        origins = found | origins
+    return table, origins
+
+
+def real_url(url: str, origins: Mapping[str, str]) -> str:
+    """The address a rerouted request would have had at the real venue."""
+    known = [moved for moved in origins if url.startswith(moved)]
+    if not known:
+        return url
+    longest = max(known, key=len)
+    return origins[longest] + url[len(longest) :]
+
+
+def read_retry_after_ms(headers: Mapping[str, str] | None) -> int | None:
+    """The venue's Retry-After in milliseconds; None when absent or not whole seconds."""
+    for name, value in (headers or {}).items():
+        if name.lower() == "retry-after" and value.strip().isdecimal():
+            return int(value) * 1_000
+    return None
+
+
+def exact_class(exchange_class: Any) -> Any:
+    """Derive a class from one of ccxt's that differs in four things.
+
+    - numbers in JSON stay text, and tickers and balances are handed over as parsed: ccxt's own
+      finishing drops zeros, and one NaN row makes it drop every other row;
+    - ticker rows stay a list, so that a symbol sent twice is seen twice;
+    - errors are sorted as if the real venue had answered, because ccxt chooses some of its tables
+      by the address; and each carries its Evidence;
+    - a success without a readable body is an error, not an empty answer; a real one is noted.
+    """
+
+    def handle_errors(
+        self: Any, status: int, reason: str, url: str, method: str, headers: Any,
+        body: str, response: Any, sent_headers: Any, sent_body: Any,
+    ) -> None:  # fmt: skip
+        asked = self.implode_hostname(real_url(url, self.origins))
+        try:
+            exchange_class.handle_errors(
+                self, status, reason, asked, method, headers, body, response, sent_headers,
+                sent_body,
+            )  # fmt: skip
+            self.handle_http_status_code(status, reason, url, method, body)
+            if response is None:
+                raise BadData(f"answered {method} with a body that is not JSON")
+        except Exception as error:
+            code = response.get("code") if isinstance(response, dict) else None
+            vars(error)[_EVIDENCE] = Evidence(
+                status, None if code is None else str(code), read_retry_after_ms(headers)
+            )
+            raise
+        note_success()
+
+    def parse_tickers(self: Any, tickers: Any, symbols: Any = None, params: Any = None) -> Any:
+        if not isinstance(tickers, list):
+            return exchange_class.parse_tickers(self, tickers, symbols, params or {})
+        return [self.parse_ticker(row) for row in tickers]
+
+    changes: dict[str, Any] = {
+        "number": str,
+        "origins": {},
+        "on_json_response": staticmethod(load_json),
+        "handle_errors": handle_errors,
+        "parse_tickers": parse_tickers,
+        "safe_ticker": lambda _self, ticker, _market=None: ticker,
+        "safe_balance": lambda _self, balance: balance,
+    }
+    return type(exchange_class.__name__, (exchange_class,), changes)
+
+
+def prepare(client: Any, rest_url: str | None, ws_url: str | None) -> None:
+    """Fit one client to our use: spot only, our addresses, no second requests."""
+    client.urls["api"], client.origins = reroute(client.urls["api"], rest_url, ws_url)
+    markets = client.options.get("fetchMarkets")
+    if isinstance(markets, dict) and "types" in markets:
+        markets["types"] = ["spot"]
+    # The fields that ccxt made None by default are read by its own loading code.
+    client.options |= {
+        "defaultType": "spot",
+        "fetchMargins": False,
+        "fetchCurrencies": False,
+        "adjustForTimeDifference": False,
+        "maxRetriesOnFailure": 0,
+    }
+    if rest_url is not None and rest_url.startswith("http://"):
+        # The pause lets TLS connections say goodbye; there are none here.
+        client.timeout_on_exit = 0

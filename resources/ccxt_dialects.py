@@ -1,0 +1,61 @@
+"""How venues differ in naming an order of ours, and in finding it again.
+
+One row per family of ccxt ids. Where a venue is missing, the unified parameter is used, and an
+order is searched for instead of asked for.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rebalancer.orders import ClientOrderId
+
+TRADES_PAGE = 100
+"""Trades asked for at once: the most that the strictest venue (OKX) gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One venue's words.
+
+    Attributes:
+        id_field: The parameter that carries our id when an order is placed.
+        look_up_field: The parameter that finds exactly that order; None where none does.
+        trades_field: The parameter that keeps a list of trades to one order.
+        next_trade_field: The parameter that goes on after a trade; None: go on by time.
+        id_prefix: What our id must begin with.
+        id_digits: How many of its 32 digits fit.
+        balances_field: Where the account's answer lists its assets; None: the client knows.
+    """
+
+    id_field: str = "clientOrderId"
+    look_up_field: str | None = None
+    trades_field: str | None = None
+    next_trade_field: str | None = None
+    id_prefix: str = ""
+    id_digits: int = 32
+    balances_field: str | None = None
+
+    def spell(self, client_order_id: ClientOrderId) -> str:
+        """Our id as this venue knows it."""
+        return self.id_prefix + client_order_id[: self.id_digits]
+
+
+DIALECTS = {
+    "binance": Dialect(
+        "newClientOrderId", "origClientOrderId", "orderId", "fromId", balances_field="balances"
+    ),
+    "okx": Dialect("clOrdId", "clOrdId", "ordId"),
+    # 28 characters after the prefix.
+    "gate": Dialect("text", "text", "order_id", id_prefix="t-", id_digits=28),
+    # fetch_order would send the id in the wrong field.
+    "kraken": Dialect("cl_ord_id"),
+    # `clientOrderId` is ignored there: the venue would name the order itself.
+    "coinbase": Dialect("client_order_id"),
+    "bybit": Dialect("orderLinkId", trades_field="orderId"),
+}
+
+
+def dialect_of(client: Any) -> Dialect:
+    """The words of a client's venue; a regional site speaks as its parent does."""
+    names = (kind.__name__ for kind in type(client).__mro__)
+    return next((DIALECTS[name] for name in names if name in DIALECTS), Dialect())

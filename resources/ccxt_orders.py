@@ -1,0 +1,192 @@
+"""Placing one order, finding it again, and reading its trades.
+
+A submission is sent once and answers with a value. Whatever is not understood is Unanswered.
+"""
+
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any
+
+from rebalancer.errors import BadData
+from rebalancer.money import plain, to_decimal
+from rebalancer.orders import Order
+from rebalancer.queue import SendPermit
+from rebalancer.settlement import (
+    Absent,
+    Accepted,
+    Fill,
+    LookUp,
+    NotSent,
+    Refused,
+    Submission,
+    Unanswered,
+)
+from resources.ccxt_client import forget_success, had_success
+from resources.ccxt_dialects import TRADES_PAGE
+from resources.ccxt_errors import Meaning, is_absence, judge_submit, retry_after_ms
+from resources.ccxt_reading import find_order, find_trade, read_accepted, read_fill
+from resources.ccxt_session import CcxtSession
+
+TRADES_PAGES_MAX = 20
+CLOCK_SLACK_MS = 60_000
+"""How long before its planning an order is searched for: the venue's clock may be behind ours."""
+_LISTS_OF_ORDERS = {
+    "fetchOpenOrders": "fetch_open_orders",
+    "fetchClosedOrders": "fetch_closed_orders",
+    "fetchCanceledOrders": "fetch_canceled_orders",
+    "fetchCanceledAndClosedOrders": "fetch_canceled_and_closed_orders",
+}
+
+
+async def submit(session: CcxtSession, permit: SendPermit) -> Submission:
+    """Send the permitted order once. Never raises, never retries."""
+    order = permit.order
+    try:
+        await session.load_markets()
+    except Exception as error:
+        reason = f"the markets could not be read first: {session.explain(error)}"
+        return NotSent(order, reason, retry_after_ms(error))
+    if session.clock.now_ms() >= permit.valid_until_ms:
+        return NotSent(order, "the permit ran out before the order could be sent", 0)
+    try:
+        if misfit := _misfit(session.client, order):
+            return Refused(order, misfit)
+        forget_success()
+        answer = await session.ask(_create(session, order))
+    except Exception as error:
+        return await _unaccepted(session, order, error)
+    accepted = read_accepted(order, answer, session.dialect.spell(order.client_order_id))
+    if isinstance(accepted, Accepted):
+        return accepted
+    if not (isinstance(answer, Mapping) and answer.get("id")):
+        return Unanswered(order, accepted)
+    # Some venues answer an order with its id only; asking what became of it sends nothing.
+    found = await look_up(session, order)
+    return Unanswered(order, accepted) if isinstance(found, Absent) else found
+
+
+async def look_up(session: CcxtSession, order: Order) -> LookUp:
+    """Ask what became of an order. Absence counts only from a question about exactly it."""
+    spelled_id = session.dialect.spell(order.client_order_id)
+    try:
+        await session.load_markets()
+        if session.dialect.look_up_field is None:
+            found = await _search(session, order, spelled_id)
+            if found is None:
+                return Unanswered(order, "not among its orders and trades, which proves nothing")
+        else:
+            params = {session.dialect.look_up_field: spelled_id}
+            found = await session.ask(
+                session.client.fetch_order(spelled_id, str(order.symbol), params)
+            )
+    except Exception as error:
+        if session.dialect.look_up_field is not None and is_absence(error):
+            return Absent(order)
+        await session.mend_clock(error)
+        return Unanswered(order, session.explain(error))
+    accepted = read_accepted(order, found, spelled_id)
+    return accepted if isinstance(accepted, Accepted) else Unanswered(order, accepted)
+
+
+async def fetch_fills(session: CcxtSession, order: Order, venue_order_id: str) -> tuple[Fill, ...]:
+    """Every trade of one order, page by page.
+
+    Raises:
+        BadData: a trade cannot be read exactly, or there are more than 20 pages.
+    """
+    field = session.dialect.trades_field
+    since_ms = None if field else order.planned_at_ms - CLOCK_SLACK_MS
+    position = since_ms, {field: venue_order_id} if field else {}
+    seen: dict[str, Mapping[str, Any]] = {}
+    for _ in range(TRADES_PAGES_MAX):
+        page = await session.ask(
+            session.client.fetch_my_trades(str(order.symbol), position[0], TRADES_PAGE, position[1])
+        )
+        fresh = {str(trade["id"]): trade for trade in page if str(trade["id"]) not in seen}
+        seen |= fresh
+        following = _after(session, position, page)
+        if not fresh or (field and len(page) < TRADES_PAGE) or following == position:
+            ours = [trade for trade in seen.values() if str(trade["order"]) == venue_order_id]
+            return tuple(read_fill(order, trade) for trade in ours)
+        position = following
+    raise BadData(f"{order.client_order_id}: more than {TRADES_PAGES_MAX * TRADES_PAGE} trades")
+
+
+def _after(
+    session: CcxtSession, position: tuple[int | None, dict[str, Any]], page: Sequence[Any]
+) -> tuple[int | None, dict[str, Any]]:
+    """Where the page after this one begins: behind its last trade, or at that trade's time."""
+    if not page:
+        return position
+    since_ms, params = position
+    if field := session.dialect.next_trade_field:
+        return since_ms, params | {field: int(page[-1]["id"]) + 1}
+    return page[-1]["timestamp"], params
+
+
+def _create(session: CcxtSession, order: Order) -> Awaitable[Any]:
+    # Text, always: ccxt reads a Decimal as nothing, and then sends another amount.
+    created: Awaitable[Any] = session.client.create_order(
+        str(order.symbol),
+        "limit",
+        order.side,
+        plain(order.amount_base),
+        plain(order.limit_price_quote),
+        {
+            "timeInForce": "IOC",
+            session.dialect.id_field: session.dialect.spell(order.client_order_id),
+        },
+    )
+    return created
+
+
+def _misfit(client: Any, order: Order) -> str | None:
+    """Why the client would send other numbers than planned: the venue's steps have changed.
+
+    Left alone it would round the amount or the price, and the price perhaps for the worse.
+    """
+    symbol = str(order.symbol)
+    wanted = {
+        "amount": (order.amount_base, client.amount_to_precision(symbol, plain(order.amount_base))),
+        "price": (
+            order.limit_price_quote,
+            client.price_to_precision(symbol, plain(order.limit_price_quote)),
+        ),
+    }
+    for name, (planned, sent) in wanted.items():
+        if to_decimal(sent) != planned:
+            return f"{name} {plain(planned)} no longer fits {symbol}: it would be sent as {sent}"
+    return None
+
+
+async def _unaccepted(session: CcxtSession, order: Order, error: Exception) -> Submission:
+    """What a failed submission means for the order."""
+    reason = session.explain(error)
+    # ccxt also raises "bad request" while it reads the answer to an order that was taken.
+    match Meaning.UNANSWERED if had_success() else judge_submit(error):
+        case Meaning.REFUSED:
+            return Refused(order, reason)
+        case Meaning.DENIED:
+            return Refused(order, f"denied: {reason}")
+        case Meaning.NOT_SENT:
+            await session.mend_clock(error)
+            return NotSent(order, reason, retry_after_ms(error))
+        case Meaning.UNANSWERED:
+            return Unanswered(order, reason)
+
+
+async def _search(session: CcxtSession, order: Order, spelled_id: str) -> Any:
+    """Look through every list of orders the venue offers, then through trades."""
+    symbol, since_ms = str(order.symbol), order.planned_at_ms - CLOCK_SLACK_MS
+    for ability, method in _LISTS_OF_ORDERS.items():
+        if session.client.has.get(ability) is True:
+            rows = await session.ask(getattr(session.client, method)(symbol, since_ms))
+            if found := find_order(rows, spelled_id):
+                return found
+    if session.client.has.get("fetchMyTrades") is not True:
+        return None
+    trade = find_trade(
+        await session.ask(session.client.fetch_my_trades(symbol, since_ms)), spelled_id
+    )
+    if trade is None or not trade.get("order"):
+        return None
+    return await session.ask(session.client.fetch_order(trade["order"], symbol))

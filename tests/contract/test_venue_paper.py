@@ -1,0 +1,81 @@
+"""ccxt on the paper exchange, with the exchange's journal as the witness of what was sent."""
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from rebalancer.money import to_decimal
+from rebalancer.ports import Clock
+from rebalancer.queue import SendPermit
+from rebalancer.quotes import sanitize_tickers
+from rebalancer.settlement import Accepted, Unanswered
+from resources.ccxt_venue import CcxtOptions, CcxtVenue
+from tests.factories import VENUE, make_order, make_symbol
+from tests.plugins.paper import API_KEY, API_SECRET, PaperFactory, PaperProcess
+
+BTC, ETH, SOL = (make_symbol(base) for base in ("BTC", "ETH", "SOL"))
+
+
+class RunningClock(Clock):
+    """Real time: what is measured here is real waiting."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+@pytest.fixture
+def paper(make_paper: PaperFactory) -> PaperProcess:
+    return make_paper("--tick-ms", "0")
+
+
+@pytest.fixture
+async def venue(paper: PaperProcess) -> AsyncIterator[CcxtVenue]:
+    options = CcxtOptions("binance", paper.url, paper.ws_url, API_KEY, API_SECRET, timeout_ms=1_000)
+    async with CcxtVenue(VENUE, options, RunningClock()) as connected:
+        await connected.fetch_rules([BTC])
+        yield connected
+
+
+async def test_an_order_that_timed_out_was_sent_once_and_is_found(
+    venue: CcxtVenue, paper: PaperProcess
+) -> None:
+    (ticker,) = await venue.fetch_tickers([BTC])
+    order = make_order(
+        amount_base=to_decimal("0.01"), limit_price_quote=to_decimal(ticker.ask or "")
+    )
+    paper.set_latency_ms(1_600)
+    answer = await venue.submit(SendPermit(order, RunningClock().now_ms() + 60_000))
+    assert isinstance(answer, Unanswered)
+    assert venue.conditions.latency_ms is None
+    paper.set_latency_ms(0)
+    # Half of the latency passes on the way in: the exchange acts, and answers nobody.
+    deadline = time.monotonic() + 5
+    while not isinstance(found := await venue.look_up(order), Accepted):
+        assert time.monotonic() < deadline
+    assert found.filled_base == order.amount_base
+    assert len(await venue.fetch_fills(order, found.venue_order_id)) >= 1
+    sent = paper.journal_lines(method="POST", path_end="/api/v3/order")
+    assert [line["params"]["newClientOrderId"] for line in sent] == [order.client_order_id]
+
+
+async def test_latency_follows_the_venue_within_three_answers(
+    venue: CcxtVenue, paper: PaperProcess
+) -> None:
+    for _ in range(5):
+        await venue.probe()
+    paper.set_latency_ms(300)
+    for _ in range(3):
+        await venue.probe()
+    assert venue.conditions.latency_ms is not None
+    assert venue.conditions.latency_ms >= 300
+
+
+async def test_bent_tickers_are_quarantined_and_the_sound_one_is_used(
+    venue: CcxtVenue, paper: PaperProcess
+) -> None:
+    paper.set_quote("BTCUSDC", bidPrice="NaN")
+    paper.set_quote("ETHUSDC", lastPrice="Infinity")
+    quotes, rejected = sanitize_tickers(await venue.fetch_tickers([BTC, ETH, SOL]), [BTC, ETH, SOL])
+    assert list(quotes) == [SOL]
+    assert {row.subject for row in rejected} == {"BTC/USDC", "ETH/USDC"}

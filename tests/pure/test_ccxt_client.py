@@ -1,0 +1,85 @@
+"""Addresses, JSON and names: what is changed about a client before it is used."""
+
+import re
+
+import pytest
+
+from resources.ccxt_client import load_json, read_retry_after_ms, real_url, reroute
+from resources.ccxt_dialects import DIALECTS, Dialect, dialect_of
+from tests.factories import make_order
+
+API = {
+    "public": "https://api.binance.com/api/v3",
+    "sapi": "https://api.binance.com/sapi/v1",
+    "old": "https://old.binance.com/api/v3",
+    "ws": {"spot": "wss://stream.binance.com:9443/ws"},
+    "weight": 1,
+}
+
+
+def test_every_address_moves_and_keeps_its_path() -> None:
+    moved, _ = reroute(API, "http://127.0.0.1:1/", "ws://127.0.0.1:2")
+    assert moved == {
+        "public": "http://127.0.0.1:1/api/v3",
+        "sapi": "http://127.0.0.1:1/sapi/v1",
+        "old": "http://127.0.0.1:1/api/v3",
+        "ws": {"spot": "ws://127.0.0.1:2/ws"},
+        "weight": 1,
+    }
+
+
+def test_without_an_address_nothing_moves() -> None:
+    assert reroute(API, None, None) == (API, {})
+
+
+def test_a_moved_request_is_known_by_its_first_real_address() -> None:
+    _, origins = reroute(API, "http://127.0.0.1:1", None)
+    asked = "http://127.0.0.1:1/api/v3/order?symbol=A"
+    assert real_url(asked, origins) == "https://api.binance.com/api/v3/order?symbol=A"
+    assert real_url("http://127.0.0.1:1/other", origins) == "http://127.0.0.1:1/other"
+
+
+def test_json_keeps_digits_and_words_that_are_not_json() -> None:
+    text = '{"a": 0.10, "b": NaN, "c": 1e400, "d": -Infinity, "e": 7, "f": "x"}'
+    assert load_json(text) == {
+        "a": "0.10", "b": "NaN", "c": "1e400", "d": "-Infinity", "e": 7, "f": "x",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"Retry-After": "7"}, 7_000),
+        ({"retry-after": " 0 "}, 0),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+        ({"Retry-After": "-1"}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_the_time_to_wait_is_read_in_whole_seconds(
+    headers: dict[str, str] | None, expected: int | None
+) -> None:
+    assert read_retry_after_ms(headers) == expected
+
+
+LIMITS = {
+    "binance": r"[a-zA-Z0-9_.:/-]{1,36}",
+    "okx": r"[a-zA-Z0-9]{1,32}",
+    "gate": r"t-[a-zA-Z0-9_.-]{1,28}",
+    "kraken": r"[0-9a-f]{32}",
+    "coinbase": r".{1,128}",
+    "bybit": r"[a-zA-Z0-9_-]{1,36}",
+}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_our_id_fits_every_venue_that_has_a_limit(name: str) -> None:
+    assert re.fullmatch(LIMITS[name], DIALECTS[name].spell(make_order().client_order_id))
+
+
+def test_a_regional_site_speaks_as_its_parent_does() -> None:
+    parent = type("binance", (), {})
+    child = type("binanceus", (parent,), {})
+    assert dialect_of(child()) is DIALECTS["binance"]
+    assert dialect_of(object()) == Dialect()
