@@ -1,0 +1,140 @@
+"""Settings in, ports out: the one place that knows which class stands behind each port.
+
+Belongs here: building ports. Does not belong here: behaviour, and Dagster, whose import costs a
+second that commands which only look should not pay.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from rebalancer.orders import VenueName
+from rebalancer.ports import Alarm, Clock, Ledger, OrderQueue, Venue
+from resources.settings import Settings
+from resources.system_clock import SystemClock, utc_day
+
+if TYPE_CHECKING:
+    from resources.embedded import ServerUrls
+    from resources.postgres_archive import PostgresArchive
+
+
+SPARE_PERCENT = 5
+"""Orders leave this much further apart than the limit asks, so that they arrive within it."""
+MONTHS_AHEAD = 3
+"""Months of order_history made ahead: when the tables are made, and every day by a job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """PostgreSQL and Redis, as the rest of the program sees them."""
+
+    archive: "PostgresArchive"
+    ledger: Ledger
+    queue: OrderQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Venues:
+    """Opens a client for one of the configured venues."""
+
+    settings: Settings
+    clock: Clock
+
+    @asynccontextmanager
+    async def connect(self, name: VenueName) -> AsyncIterator[Venue]:
+        """One long-lived client; closed on leaving. Raises BadConfig for an unknown exchange."""
+        from resources.ccxt_venue import CcxtOptions, CcxtVenue
+
+        told = self.settings.venues[name]
+        options = CcxtOptions(
+            exchange=told.exchange,
+            rest_url=told.rest_url,
+            ws_url=told.ws_url,
+            api_key=_reveal(told.api_key) or "",
+            api_secret=_reveal(told.api_secret) or "",
+            passphrase=_reveal(told.api_passphrase) or "",
+            timeout_ms=told.timeout_ms,
+        )
+        async with CcxtVenue(name, options, self.clock) as venue:
+            yield venue
+
+
+@contextmanager
+def server_urls(settings: Settings) -> Iterator["ServerUrls"]:
+    """Where PostgreSQL and Redis are; starts or joins embedded ones for what is not configured."""
+    from resources.embedded import ServerUrls, running_servers
+
+    told = (settings.database_url, settings.dagster_database_url, settings.redis_url)
+    revealed = [_reveal(url) for url in told]
+    if all(revealed):
+        yield ServerUrls(*(url or "" for url in revealed))
+        return
+    with running_servers(settings.home) as embedded:
+        database, dagster_database, redis = revealed
+        yield ServerUrls(
+            database or embedded.database_url,
+            dagster_database or embedded.dagster_database_url,
+            redis or embedded.redis_url,
+        )
+
+
+@contextmanager
+def open_stores(settings: Settings) -> Iterator[Stores]:
+    """Connect to both stores and bring the tables up to date.
+
+    Raises:
+        StoreUnavailable: a server does not answer.
+        BadConfig: the database is newer than this program, or an embedded server cannot start.
+    """
+    from resources.postgres_archive import PostgresArchive
+    from resources.postgres_connection import open_engine
+    from resources.postgres_ledger import PostgresLedger
+    from resources.postgres_schema import (
+        ensure_order_history_partitions,
+        is_newest,
+        upgrade_database,
+    )
+
+    with server_urls(settings) as urls, open_queue(settings, urls.redis_url) as queue:
+        engine = open_engine(urls.database_url)
+        try:
+            if not is_newest(engine):
+                upgrade_database(engine)
+                today = utc_day(SystemClock().now_ms())
+                ensure_order_history_partitions(engine, today=today, months_ahead=MONTHS_AHEAD)
+            yield Stores(
+                archive=PostgresArchive(engine), ledger=PostgresLedger(engine), queue=queue
+            )
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def open_queue(settings: Settings, redis_url: str) -> Iterator[OrderQueue]:
+    """The order queue alone, for those who only look at it."""
+    from resources.rate_limit import RateLimit
+    from resources.redis_connection import open_redis
+    from resources.redis_queue import RedisOrderQueue
+
+    rates = {
+        VenueName(name): RateLimit(venue.orders_per_second_max, spare_percent=SPARE_PERCENT)
+        for name, venue in settings.venues.items()
+    }
+    redis = open_redis(redis_url)
+    try:
+        yield RedisOrderQueue(redis, name="trimtab", rates=rates)
+    finally:
+        redis.close()
+
+
+def open_alarm(settings: Settings) -> Alarm:
+    from resources.sentry_alarm import SentryAlarm
+
+    return SentryAlarm(_reveal(settings.sentry_dsn))
+
+
+def _reveal(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None

@@ -1,0 +1,131 @@
+"""The same jobs with nothing replaced: ccxt on the paper exchange, settings from a file."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from sqlalchemy import Engine
+
+from rebalancer.orders import CycleId, PortfolioName
+from rebalancer.settlement import OrderState
+from resources.settings_file import load_settings
+from resources.wiring import open_stores
+from tests.assets.location import INPUT_ASSETS, Location, materialized, red_checks
+from tests.plugins.paper import API_KEY, API_SECRET, PaperFactory, PaperProcess
+
+BAND_BPS = 200
+
+
+@pytest.fixture
+def paper(make_paper: PaperFactory) -> PaperProcess:
+    """A market that stands still, so that only we move the weights."""
+    return make_paper("--tick-ms", "0")
+
+
+@pytest.fixture
+def location(
+    paper: PaperProcess,
+    migrated: tuple[str, Engine],
+    books: Engine,
+    redis_url: str,
+    instance: dg.DagsterInstance,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Location:
+    """The code location as `workspace.yaml` loads it, on the servers of this test."""
+    del books  # Empty by now.
+    variables = {
+        "DATABASE_URL": migrated[0],
+        "DAGSTER_DATABASE_URL": migrated[0],
+        "REDIS_URL": redis_url,
+        "VENUES__PAPER__API_KEY": API_KEY,
+        "VENUES__PAPER__API_SECRET": API_SECRET,
+    }
+    for name, text in variables.items():
+        monkeypatch.setenv(f"TRIMTAB_{name}", text)
+    file = tmp_path / "trimtab.toml"
+    file.write_text(SETTINGS.format(rest=paper.url, ws=paper.ws_url))
+    return Location(load_settings(file), instance, {}, config_file=file)
+
+
+SETTINGS = """
+[venues.paper]
+exchange = "binance"
+rest_url = "{rest}"
+ws_url = "{ws}"
+latency_ms_max = 5000
+orders_per_second_max = 50
+
+[portfolios.core]
+venue = "paper"
+quote = "USDC"
+targets_bps = {{ BTC = 4000, ETH = 3000, SOL = 1500, USDC = 1500 }}
+
+[drain]
+idle_ms = 300
+"""
+
+
+def test_a_cycle_on_the_paper_exchange_ends_in_the_band_and_the_next_sends_nothing(
+    location: Location, paper: PaperProcess
+) -> None:
+    assert location.sync().success
+    first = location.rebalance("c1")
+    assert first.success
+    assert materialized(first) == set(INPUT_ASSETS)
+    assert location.drain().success
+    with open_stores(location.settings) as stores:
+        rows = stores.archive.read_orders(cycle_id=CycleId("c1"), limit=20)
+        assert rows
+        assert {row.state for row in rows} == {OrderState.FILLED}
+        planned = {row.order.client_order_id for row in rows}
+        assert {row.fill.client_order_id for row in stores.archive.read_fills(limit=50)} == planned
+    assert sent_ids(paper) == sorted(planned)
+
+    assert location.rebalance("c2").success
+    assert location.drain().success
+    assert sent_ids(paper) == sorted(planned)
+    with open_stores(location.settings) as stores:
+        drifts = stores.archive.read_drifts(CycleId("c2"), PortfolioName("core"))
+        assert max(abs(drift.drift_bps) for drift in drifts) <= BAND_BPS
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"bidPrice": "NaN"}, {"lastPrice": "Infinity"}, {"bidPrice": "9000000", "askPrice": "1"}],
+)
+def test_a_poisoned_ticker_of_the_exchange_never_becomes_an_order(
+    fields: Mapping[str, str], location: Location, paper: PaperProcess
+) -> None:
+    location.sync()
+    paper.set_quote("ETHUSDC", **fields)
+    result = location.rebalance("c1")
+    assert not result.success
+    assert "tickers_are_sound" in red_checks(result)
+    assert not materialized(result) & {"drift_signals", "rebalance_orders"}
+    with open_stores(location.settings) as stores:
+        [row] = stores.archive.read_quarantine(limit=10)
+        assert row.rejected.subject == "ETH/USDC"
+        assert stores.queue.depth().waiting == 0
+    assert sent_ids(paper) == []
+    paper.clear_quotes()
+    assert location.rebalance("c2").success
+
+
+def sent_ids(paper: PaperProcess) -> list[str]:
+    """Every client order id that reached the exchange, as often as it did."""
+    lines = paper.journal_lines(method="POST", path_end="/order")
+    return sorted(str(line["params"]["newClientOrderId"]) for line in lines)
+
+
+def test_prices_are_exact_from_the_exchange_to_the_books(location: Location) -> None:
+    location.sync()
+    location.rebalance("c1")
+    with open_stores(location.settings) as stores:
+        quotes = stores.archive.read_quotes(
+            CycleId("c1"), location.settings.venue_names()[0]
+        ).values()
+        assert quotes
+        assert all(isinstance(quote.bid_quote, Decimal) for quote in quotes)

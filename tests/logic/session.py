@@ -1,0 +1,54 @@
+"""A drain session over fakes: send and book until nothing is left; each wait moves the clock."""
+
+from decimal import Decimal
+
+from rebalancer.cycle import Answered, Desk, Unsettled, book, send_next
+from rebalancer.gate import GateHeld, GatePolicy
+from rebalancer.ports import Ledger, OrderQueue, Venue
+from rebalancer.queue import NotNow, QueueEmpty, Tenure
+from rebalancer.settlement import Settlement
+from tests.factories import VENUE
+from tests.fakes.clock import FakeClock
+
+LEASE_MS = 5_000
+STEPS_MAX = 60
+GATE = GatePolicy(latency_ms_max=150, urgency_override=Decimal("0.8"), hold_ms=250)
+
+Step = Settlement | Unsettled | GateHeld | NotNow
+
+
+def make_desk(venue: Venue, queue: OrderQueue, ledger: Ledger, clock: FakeClock) -> Desk:
+    return Desk(
+        venues={VENUE: venue},
+        gates={VENUE: GATE},
+        queue=queue,
+        ledger=ledger,
+        clock=clock,
+        lease_ms=LEASE_MS,
+    )
+
+
+def open_tenure(queue: OrderQueue, *, owner: str = "one") -> Tenure:
+    tenure = queue.open_tenure(0, owner=owner, ttl_ms=10 * LEASE_MS)
+    assert tenure is not None
+    return tenure
+
+
+async def take_step(desk: Desk, tenure: Tenure) -> Step | QueueEmpty:
+    """Send or look up one order, and book what was answered."""
+    sent = await send_next(desk, tenure)
+    return await book(desk, sent) if isinstance(sent, Answered) else sent
+
+
+async def drain(desk: Desk, tenure: Tenure, clock: FakeClock) -> list[Step]:
+    """Every step until the queue is empty for good. A walk that never ends fails here."""
+    steps: list[Step] = []
+    for _ in range(STEPS_MAX):
+        step = await take_step(desk, tenure)
+        if not isinstance(step, QueueEmpty):
+            steps.append(step)
+        elif step.next_at_ms is None:
+            return steps
+        else:
+            clock.advance(max(step.next_at_ms - clock.now_ms(), 1))
+    raise AssertionError(f"still not empty after {STEPS_MAX} steps: {steps}")
