@@ -65,12 +65,12 @@ $(STAMPS)/uv: requirements/uv.txt
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/runtime: requirements/runtime.txt $(STAMPS)/uv
-	@echo "Installing what Trimtab needs to run ..."
+	@echo "Installing what Trimtab needs to run ..." >&2
 	@$(INSTALL) --require-hashes -r requirements/runtime.txt
 	@touch $@
 
 $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/runtime
-	@echo "Installing what checks Trimtab ..."
+	@echo "Installing what checks Trimtab ..." >&2
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 

@@ -20,7 +20,7 @@ if [ "$usable" != yes ]; then
     "$python" -c 'import venv, ensurepip' 2>/dev/null || stop \
         "PYTHON: '$python' comes without the venv module." \
         "On Debian and Ubuntu: apt-get install python3-venv, then run make again."
-    echo "Creating $venv ..."
+    echo "Creating $venv ..." >&2
     "$python" -m venv --clear "$venv" || stop \
         "VENV: could not create $venv; see the message above." \
         "Check that the folder is writable and that the disk has 1 GB free."
