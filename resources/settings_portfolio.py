@@ -83,6 +83,10 @@ class VenueSettings(SettingsTable):
         return GatePolicy(self.latency_ms_max, self.urgency_override, self.hold_ms)
 
 
+SHARE_MAX = Decimal("0.9")
+"""Most of the band that may be left: fees need the rest, or a cycle ends just outside."""
+
+
 class PortfolioSettings(SettingsTable):
     """One set of target weights, on one venue account of its own."""
 
@@ -97,7 +101,7 @@ class PortfolioSettings(SettingsTable):
     drift_bps_min: int = Field(
         default=200, ge=1, lt=BPS_WHOLE, description="Half-width of the band: trade beyond it."
     )
-    destination: Literal["target"] | Annotated[Decimal, Field(ge=0, le=Decimal("0.9"))] = Field(
+    destination: Literal["target"] | Annotated[Decimal, Field(ge=0, le=SHARE_MAX)] = Field(
         default=Decimal("0.5"),
         description='Where to trade to: "target", or the share of the band left to it; at most '
         "0.9, because fees need room inside the band.",
@@ -123,6 +127,18 @@ class PortfolioSettings(SettingsTable):
     peg_tolerance_bps: int = Field(
         default=100, ge=1, le=2_000, description="How far peg_symbol may trade from 1."
     )
+
+    @field_validator("destination", mode="before")
+    @classmethod
+    def _is_a_destination(cls, written: object) -> object:
+        # Said here in one sentence: a union would tell each of its sides by its type.
+        try:
+            is_share = not isinstance(written, bool) and 0 <= Decimal(str(written)) <= SHARE_MAX
+        except ArithmeticError:
+            is_share = False
+        if written != "target" and not is_share:
+            raise ValueError(f'expected "target" or a number from 0 to {SHARE_MAX}')
+        return written
 
     @field_validator("targets_bps")
     @classmethod

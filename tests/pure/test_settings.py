@@ -70,6 +70,12 @@ def test_a_portfolio_on_a_venue_that_is_not_there_is_told_which_there_are(tmp_pa
     assert "'papper'; expected one of: paper" in said
 
 
+@pytest.mark.parametrize("written", ["1.5", '"edge"', "-0.1", "nan", "true"])
+def test_a_destination_that_is_none_is_told_what_is_one(tmp_path: Path, written: str) -> None:
+    said = refusal(changed(tmp_path, "destination = 0.5", f"destination = {written}"))
+    assert 'portfolios.core.destination: expected "target" or a number from 0 to 0.9' in said
+
+
 def test_a_peg_of_another_currency_is_refused(tmp_path: Path) -> None:
     said = refusal(changed(tmp_path, "USDC/USDT", "BTC/USDT"))
     assert "expected a market of USDC" in said
