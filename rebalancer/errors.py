@@ -7,9 +7,11 @@
     │   ├── UnknownMarket    the venue does not list a symbol the targets need
     │   ├── OffPeg           the quote currency is not worth what the targets assume
     │   ├── EmptyPortfolio   the account holds nothing the targets name
+    │   ├── AccountMoved     the account changed in a way the books do not explain (yet)
     │   └── BadData          a venue's answer cannot be read; it is never guessed at
     ├── VenueUnavailable     a read failed; reading again is safe (retry_after_ms)
     ├── StoreUnavailable     PostgreSQL or Redis did not answer; nothing was sent
+    │   └── QueueLost        Redis has lost the queue; it is rebuilt from PostgreSQL first
     ├── LeaseLost            another worker owns the order; stop touching it
     └── Halt                 a human is needed; stop trading
         ├── BadConfig        the settings cannot mean what was intended
@@ -50,21 +52,33 @@ class EmptyPortfolio(SkipCycle):
     """The account is worth nothing in the targeted assets: weights have no meaning."""
 
 
+class AccountMoved(SkipCycle):
+    """Balances are not what our own trades made of them. Asked again before it counts."""
+
+
 class BadData(SkipCycle):
     """The venue's answer cannot be read exactly. It is refused, never guessed at."""
 
 
 class VenueUnavailable(RebalancerError):
-    """A read from the venue failed. Reading again is safe after `retry_after_ms`."""
+    """A read from the venue failed. Reading again is safe after `retry_after_ms`.
 
-    def __init__(self, message: str, *, retry_after_ms: int) -> None:
+    `is_rate_limit`: the venue asked for fewer requests, so nobody else should ask before then.
+    """
+
+    def __init__(self, message: str, *, retry_after_ms: int, is_rate_limit: bool = False) -> None:
         assert retry_after_ms >= 0, retry_after_ms
         super().__init__(message)
         self.retry_after_ms = retry_after_ms
+        self.is_rate_limit = is_rate_limit
 
 
 class StoreUnavailable(RebalancerError):
     """PostgreSQL or Redis did not answer. Without it nothing may be sent."""
+
+
+class QueueLost(StoreUnavailable):
+    """Redis does not hold the queue that the books belong to. Recover it before anything else."""
 
 
 class LeaseLost(RebalancerError):

@@ -22,6 +22,7 @@ class DataFault(StrEnum):
     NOT_FINITE = "NOT_FINITE"
     NOT_POSITIVE = "NOT_POSITIVE"
     CROSSED_BOOK = "CROSSED_BOOK"
+    UNSORTED_BOOK = "UNSORTED_BOOK"
     DUPLICATE_ROW = "DUPLICATE_ROW"
     MISSING_ROW = "MISSING_ROW"
 
@@ -56,7 +57,7 @@ def judge_fields(
     """The first fault among a row's fields, in the order given, or None when all are sound."""
     for name, text in fields.items():
         if fault := judge_number(text, zero_allowed=name in zero_allowed):
-            return Rejected(subject, fault, f"{name} was {text!r}", fields)
+            return Rejected(subject, fault, f"{name} was {text!r:.80}", fields)
     return None
 
 

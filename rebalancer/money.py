@@ -53,7 +53,7 @@ def parse_symbol(text: str) -> Symbol:
     """Read "BTC/USDC". Raises ValueError when `text` does not name two assets."""
     base, slash, quote = text.partition("/")
     if not (base and slash and quote) or "/" in quote:
-        raise ValueError(f"expected a symbol such as BTC/USDC, was {text!r}")
+        raise ValueError(f"expected a symbol such as BTC/USDC, was {text!r:.80}")
     return Symbol(Asset(base), Asset(quote))
 
 
@@ -68,19 +68,20 @@ def to_decimal(value: str | int | Decimal) -> Decimal:
             its point.
     """
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        raise TypeError(f"expected str, int or Decimal, was {type(value).__name__}: {value!r}")
+        raise TypeError(f"expected str, int or Decimal, was {type(value).__name__}: {value!r:.80}")
     if isinstance(value, str) and not (value.isascii() and "_" not in value):
-        raise ValueError(f"expected a number in ASCII digits, was {value!r}")
+        raise ValueError(f"expected a number in ASCII digits, was {value!r:.80}")
     try:
         number = Decimal(value)
     except ArithmeticError:
-        raise ValueError(f"expected a number, was {value!r}") from None
+        raise ValueError(f"expected a number, was {value!r:.80}") from None
     if not number.is_finite():
-        raise ValueError(f"expected a finite number, was {value!r}")
+        raise ValueError(f"expected a finite number, was {value!r:.80}")
     _, digits, exponent = number.as_tuple()
     assert isinstance(exponent, int), number
     if max(-exponent, len(digits) + exponent) > DIGITS_MAX:
-        raise ValueError(f"expected at most {DIGITS_MAX} digits a side, was {value!r}")
+        # Python does not write an int of thousands of digits; a Decimal it always writes.
+        raise ValueError(f"expected at most {DIGITS_MAX} digits a side, was {str(number)!r:.80}")
     return number
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NewType
+from typing import Literal, NewType
 
 from rebalancer.money import Symbol, bps_of, exact
 from rebalancer.precision import Side
@@ -12,13 +12,23 @@ CycleId = NewType("CycleId", str)
 ClientOrderId = NewType("ClientOrderId", str)
 PortfolioName = NewType("PortfolioName", str)
 VenueName = NewType("VenueName", str)
+OrderStyle = Literal["take", "post"]
+"""How an order trades: "take" crosses at once or not at all, "post" rests in the book."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A limit order, immediate or cancel, that already fits its market.
+    """A limit order that already fits its market.
 
-    Never re-priced: one that outlives `expires_at_ms` is recorded as expired and replanned.
+    Never re-priced: one that outlives `expires_at_ms` is recorded as expired and replanned. It is
+    one slice of a leg; the slice after it, or one for what it left, follows when it has ended.
+
+    Attributes:
+        limit_price_quote: The price sent.
+        worst_price_quote: The price that neither it nor any order that follows on its leg trades
+            beyond; the limit itself unless the order is posted.
+        leg_rest_base: What remains of the leg after it, for later slices.
+        least_base: The least the venue takes of this symbol at this price.
     """
 
     client_order_id: ClientOrderId
@@ -37,6 +47,10 @@ class Order:
     expires_at_ms: int
     slice_index: int
     attempt: int
+    style: OrderStyle
+    worst_price_quote: Decimal
+    leg_rest_base: Decimal
+    least_base: Decimal
 
 
 def name_order(

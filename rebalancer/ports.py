@@ -7,24 +7,33 @@ script takes about 0.1 ms, less than handing it to another task would.
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
+from rebalancer.account import AccountTrade, OpenOrder, VenueStatus
 from rebalancer.balances import RawBalance
+from rebalancer.controls import HaltKind, MaintenanceWindow, Scope, TradingHalt
+from rebalancer.credentials import KeyRights
+from rebalancer.depth import RawBook
 from rebalancer.gate import Conditions, GateOpen
 from rebalancer.money import Symbol
-from rebalancer.orders import Order, PortfolioName
+from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
 from rebalancer.precision import RawRule
 from rebalancer.queue import (
+    CallKind,
     Claim,
+    Denied,
     InDoubt,
     NotNow,
     QueueDepth,
     QueueEmpty,
+    Recovery,
     SendPermit,
+    Stage,
     Tenure,
     TenureState,
 )
 from rebalancer.quotes import RawTicker
-from rebalancer.settlement import Fill, LedgerReceipt, LookUp, OrderState, Settlement, Submission
+from rebalancer.settlement import Fill, LedgerReceipt, LookUp, Submission
 
 
 class Clock(ABC):
@@ -37,7 +46,8 @@ class Venue(ABC):
     """One account at one exchange.
 
     Reads raise VenueUnavailable (read again), VenueDenied (a human is needed) or BadData (the
-    answer cannot be read exactly). `submit` answers with a value, whatever happens.
+    answer cannot be read exactly). `submit` answers with a value, whatever happens. An order of
+    style "take" ends at once; one of style "post" rests, or is refused when it would take.
     """
 
     @abstractmethod
@@ -61,8 +71,45 @@ class Venue(ABC):
         """Ask what became of an order by its client order id. Sends nothing, never raises."""
 
     @abstractmethod
+    async def cancel(self, order: Order, venue_order_id: str | None) -> None:
+        """Ask the venue to end a resting order.
+
+        Sends one request at most and never raises: what became of the order is for `look_up` to
+        tell, and it may have filled first.
+        """
+
+    @abstractmethod
     async def fetch_fills(self, order: Order, venue_order_id: str) -> tuple[Fill, ...]:
         """Every trade of one order."""
+
+    @abstractmethod
+    async def fetch_open_orders(self, symbols: Collection[Symbol]) -> tuple[OpenOrder, ...]:
+        """Every order on the account that may still fill in these markets, ours or not."""
+
+    @abstractmethod
+    async def fetch_account_trades(
+        self, symbol: Symbol, *, since_ms: int
+    ) -> tuple[AccountTrade, ...]:
+        """Every trade on the account in one market since then, ours or not, the earliest first.
+
+        Each once. More than can be read in bounds is BadData, never a part of them.
+        """
+
+    @abstractmethod
+    async def fetch_book(self, symbol: Symbol, *, levels: int) -> RawBook:
+        """At most `levels` of each side as sent, the best first, not yet judged."""
+
+    @abstractmethod
+    async def fetch_status(self) -> VenueStatus:
+        """What the venue announces of itself; UNKNOWN where it tells nothing."""
+
+    @abstractmethod
+    async def fetch_key_rights(self) -> KeyRights:
+        """What the key may do; None for each right the venue does not tell clearly."""
+
+    @abstractmethod
+    async def fetch_clock_skew_ms(self) -> int | None:
+        """Venue time minus ours at the middle of the round trip; None where it tells no time."""
 
     @abstractmethod
     async def probe(self) -> None:
@@ -75,7 +122,24 @@ class Venue(ABC):
 
 
 class OrderQueue(ABC):
-    """Orders waiting to be sent. Every method is atomic and raises StoreUnavailable."""
+    """Orders waiting to be sent. Every method is atomic and raises StoreUnavailable.
+
+    A queue that has lost its data says so: `enqueue`, `claim`, `permit` and `live_orders` raise
+    QueueLost until `recover` has filled it again from the books.
+    """
+
+    @abstractmethod
+    def is_lost(self) -> bool:
+        """Whether the queue holds no generation: it is new, or its server has lost everything."""
+
+    @abstractmethod
+    def recover(self, recovery: Recovery) -> int:
+        """Add the orders that may have been sent and are not known here, as in doubt.
+
+        A lost queue then begins a generation, with the turnover given. Doing it twice, or from two
+        processes at once, changes nothing more; an order acknowledged meanwhile stays gone.
+        Returns how many orders were added.
+        """
 
     @abstractmethod
     def enqueue(self, orders: Sequence[Order]) -> int:
@@ -93,10 +157,28 @@ class OrderQueue(ABC):
         """
 
     @abstractmethod
-    def permit(self, gate: GateOpen) -> SendPermit | NotNow:
+    def permit(self, gate: GateOpen) -> SendPermit | NotNow | Denied:
         """Mark the order sent and hand out its only permit, or say when to ask again.
 
+        One step for everybody: halts, maintenance, the rate of the venue, the caps, the claim and
+        the mark. A denied order stays claimed, for the caller to book its end.
+
         Raises LeaseLost when the claim or the tenure is no longer ours, or it was sent already.
+        """
+
+    @abstractmethod
+    def spend(self, venue: VenueName, kind: CallKind) -> NotNow | None:
+        """Take a look-up or a cancel out of the venue's rate budget, ahead of new orders."""
+
+    @abstractmethod
+    def close_tap(self, venue: VenueName, *, for_ms: int) -> None:
+        """Let nothing out to the venue for so long, from anywhere: it asked everybody to wait."""
+
+    @abstractmethod
+    def retire(self, claim: Claim) -> None:
+        """Let nobody send the order any more, before its end is booked without its being sent.
+
+        Until it is acknowledged it counts as sent. Raises LeaseLost when the claim is not ours.
         """
 
     @abstractmethod
@@ -113,11 +195,23 @@ class OrderQueue(ABC):
 
     @abstractmethod
     def acknowledge(self, receipt: LedgerReceipt) -> None:
-        """Remove an order that is on the books, and queue its residual in the same step."""
+        """Remove an order that is on the books, and queue its successor in the same step.
+
+        What the order really traded takes the place of what its permit had reserved of the day's
+        turnover.
+        """
 
     @abstractmethod
     def live_orders(self, portfolio: PortfolioName) -> tuple[Order, ...]:
         """Orders of the portfolio that are queued, claimed or sent: their symbols are busy."""
+
+    @abstractmethod
+    def stages(self, order_ids: Collection[ClientOrderId]) -> Mapping[ClientOrderId, Stage]:
+        """Where each of these orders stands; those that are not live are absent."""
+
+    @abstractmethod
+    def turnover_quote(self, portfolio: PortfolioName) -> Decimal:
+        """What the portfolio has traded or may trade yet of today's turnover, by UTC."""
 
     @abstractmethod
     def depth(self) -> QueueDepth:
@@ -140,31 +234,42 @@ class OrderQueue(ABC):
         """Leave the slot to the next owner at once. Closing a lost tenure changes nothing."""
 
 
-class Ledger(ABC):
-    """The books. Every method commits before it returns and raises StoreUnavailable."""
+class TradingControls(ABC):
+    """Halts and maintenance windows, where every permit sees them. Raises StoreUnavailable.
+
+    The books keep them too: a queue that lost its data gets them back before it may be used.
+    """
 
     @abstractmethod
-    async def record_planned(self, orders: Sequence[Order], *, now_ms: int) -> tuple[Order, ...]:
-        """Write orders before they are queued.
+    def halt(self, halt: TradingHalt) -> None:
+        """From now on nothing of the scope is permitted. The first reason given stands."""
 
-        An id already on the books keeps its first form. Returns those that may be queued, in the
-        form that stands on the books: those that never reached the queue. One that did may have
-        been sent since, and a queue that has lost everything could not tell.
+    @abstractmethod
+    def lift(self, scope: Scope, kind: HaltKind) -> bool:
+        """End one kind of halt of one scope; False when there was none."""
+
+    @abstractmethod
+    def halts(self) -> tuple[TradingHalt, ...]:
+        """Every halt in force, the oldest first."""
+
+    @abstractmethod
+    def add_window(self, window: MaintenanceWindow) -> None:
+        """Keep a window; one with the same id is replaced. Raises BadConfig beyond 100."""
+
+    @abstractmethod
+    def close_venue(self, venue: VenueName, *, why: str, note: str, for_ms: int) -> None:
+        """Keep everybody from the venue for so long from now on, by the clock of the controls.
+
+        `why` names the window: closing for the same reason again moves its end.
         """
 
     @abstractmethod
-    async def note(
-        self, order: Order, state: OrderState, *, detail: str | None, now_ms: int
-    ) -> None:
-        """Append one event to an order's history. A final state is never left again."""
+    def remove_window(self, window_id: str) -> bool:
+        """Forget a window; False when there was none."""
 
     @abstractmethod
-    async def record(self, settlement: Settlement, *, now_ms: int) -> LedgerReceipt:
-        """Commit one settlement with its fills and residual. Twice changes nothing.
-
-        Raises:
-            BooksDisagree: the order already ended otherwise.
-        """
+    def windows(self) -> tuple[MaintenanceWindow, ...]:
+        """Every window that is not over for good, by start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,15 @@ from decimal import Decimal
 from typing import Literal
 
 from rebalancer.faults import Rejected, judge_fields, part_rows
-from rebalancer.money import Symbol, ceil_to_step, exact, floor_to_step, plain, to_decimal
+from rebalancer.money import (
+    Symbol,
+    ceil_to_step,
+    divide_down,
+    exact,
+    floor_to_step,
+    plain,
+    to_decimal,
+)
 
 Side = Literal["buy", "sell"]
 
@@ -133,3 +141,16 @@ def clears_minimum_notional(rule: MarketRule, amount_base: Decimal, price_quote:
     """Say whether amount × price reaches the venue's least order value (quote units)."""
     with exact():
         return amount_base * price_quote >= rule.notional_quote_min
+
+
+def least_amount(rule: MarketRule, price_quote: Decimal) -> Decimal:
+    """The least amount the venue takes at this price: its minima, rounded up to its step."""
+    assert price_quote > 0, price_quote
+    step = rule.amount_base_step
+    by_amount = ceil_to_step(max(rule.amount_base_min, step), step)
+    by_value = ceil_to_step(divide_down(rule.notional_quote_min, price_quote), step)
+    with exact():
+        # The quotient was rounded down; on the edge of a step that takes away one step.
+        if by_value * price_quote < rule.notional_quote_min:
+            by_value += step
+    return max(by_amount, by_value)

@@ -5,10 +5,13 @@ once per order, so a crash can lose an order but never send it twice; a sent ord
 is in doubt, and only a look-up may end it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
-from rebalancer.orders import Order
+from rebalancer.orders import Order, PortfolioName
+from rebalancer.risk import DenialReason
 
 ABSENCES_NEEDED = 2
 """Targeted look-ups, each a lease apart, that must find nothing before absence counts."""
@@ -58,6 +61,8 @@ class InDoubt:
     lease_until_ms: int
     absences: int
     """How many look-ups have found nothing so far."""
+    sent_at_ms: int
+    """When its permit was given, by the clock of the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +80,50 @@ class SendPermit:
     valid_until_ms: int
 
 
+class NotNowReason(StrEnum):
+    """Why an order, or a question about one, has to wait."""
+
+    HALTED = "HALTED"
+    MAINTENANCE = "MAINTENANCE"
+    TAP_CLOSED = "TAP_CLOSED"
+    RATE_SPENT = "RATE_SPENT"
+    SELLS_FIRST = "SELLS_FIRST"
+    TOO_MANY_OPEN = "TOO_MANY_OPEN"
+    VERDICT_RAN_OUT = "VERDICT_RAN_OUT"
+
+
 @dataclass(frozen=True, slots=True)
 class NotNow:
-    """No permit yet: the rate budget is spent. Ask again after `retry_after_ms`."""
+    """No permit yet. Ask again after `retry_after_ms`."""
 
-    reason: str
+    reason: NotNowReason
+    detail: str
     retry_after_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """No permit, ever: the order is beyond a cap. It ends, and the next cycle plans afresh."""
+
+    order: Order
+    reason: DenialReason
+    detail: str
+
+
+class CallKind(StrEnum):
+    """What a request to a venue is for. The last two may use what new orders leave in reserve."""
+
+    ORDER = "order"
+    LOOK_UP = "look_up"
+    CANCEL = "cancel"
+
+
+class Stage(StrEnum):
+    """Where a live order stands in the queue."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    """Its permit was given: it may have reached the venue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +134,16 @@ class QueueDepth:
     in_doubt: int
     urgency_max: Decimal
     oldest_planned_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What a queue that has lost its data is filled with again, from the books.
+
+    Attributes:
+        maybe_sent: Every order without an end. Any of them may have been sent: all are in doubt.
+        turnover_quote: Worth of what each portfolio traded since the day began, by UTC.
+    """
+
+    maybe_sent: tuple[Order, ...]
+    turnover_quote: Mapping[PortfolioName, Decimal]

@@ -1,40 +1,30 @@
 """What became of an order: the venue's answer, its fills, and the sum of the two."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
 from rebalancer.errors import BooksDisagree
-from rebalancer.money import ONE, ZERO, Asset, bps_of, exact
-from rebalancer.orders import ClientOrderId, Order, name_order
+from rebalancer.money import ZERO, Asset, exact
+from rebalancer.order_states import OrderState
+from rebalancer.orders import ClientOrderId, Order
 from rebalancer.quality import slippage_bps
-
-RESIDUAL_BELOW_BPS = 9_500
-"""An order filled below this share of what was asked leaves a residual order for the rest."""
-RESIDUAL_ATTEMPTS_MAX = 2
-RESIDUAL_URGENCY_STEP = Decimal("0.2")
+from rebalancer.queue import Denied
+from rebalancer.slices import successor_of
 
 
-class OrderState(StrEnum):
-    """Where an order stands. The last six are final."""
+class RefusalKind(StrEnum):
+    """What a refusal is about, and so what it leads to."""
 
-    PLANNED = "planned"
-    QUEUED = "queued"
-    IN_DOUBT = "in_doubt"
-    FILLED = "filled"
-    PARTIALLY_FILLED = "partially_filled"
-    UNFILLED = "unfilled"
-    REFUSED = "refused"
-    EXPIRED = "expired"
-    NOT_FOUND = "not_found"
-
-
-FINAL_STATES = frozenset(OrderState) - {
-    OrderState.PLANNED,
-    OrderState.QUEUED,
-    OrderState.IN_DOUBT,
-}
+    RULES = "rules"
+    """Amount or price does not fit: the symbol's rules are read again."""
+    FUNDS = "funds"
+    DENIED = "denied"
+    """The key or its rights: the venue is halted, and a person told."""
+    WOULD_TAKE = "would_take"
+    """A posted order would have crossed: the leg goes on with one that takes."""
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +43,32 @@ class Refused:
 
     order: Order
     reason: str
+    kind: RefusalKind = RefusalKind.OTHER
 
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """Provably not placed. The only answer after which the same order may be tried again."""
+    """Provably not placed. The only answer after which the same order may be tried again.
+
+    `is_rate_limit`: the venue asks everybody to wait, not this order alone.
+    """
 
     order: Order
     reason: str
     retry_after_ms: int
+    is_rate_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """We do not know whether the venue has the order. Never resend; ask by client order id."""
+    """We do not know whether the venue has the order. Never resend; ask by client order id.
+
+    `rate_limit_ms` > 0: the venue asks everybody to wait that long before the next request.
+    """
 
     order: Order
     reason: str
+    rate_limit_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +80,26 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """Never sent, and too old to send now."""
+    """Never sent, and not to be sent any more: too old, or overtaken by a halt."""
 
     order: Order
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """Sent perhaps, but absent from the venue as often as absence needs to count."""
+    """Sent perhaps, but absent from the venue as often as absence needs to count.
+
+    `reason`: who declared it absent, where no look-up can tell.
+    """
 
     order: Order
+    reason: str | None = None
 
 
 Submission = Accepted | Refused | NotSent | Unanswered
 LookUp = Accepted | Refused | Unanswered | Absent
-Outcome = Accepted | Refused | Expired | NotFound
+Outcome = Accepted | Refused | Denied | Expired | NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,9 @@ class Settlement:
     """An order and everything that happened to it: one unit of recording.
 
     `slippage_bps` is signed so that > 0 is a cost, against the mid at planning; None when unfilled.
-    `residual` is the order for the rest, to be queued as this one is acknowledged.
+    `successor` is the next order of its leg, to be queued as this one is acknowledged.
+    `contradiction` says what the venue did that it must not: booked, because money has moved, and
+    then the portfolio is frozen.
     """
 
     outcome: Outcome
@@ -126,7 +132,8 @@ class Settlement:
     filled_base: Decimal
     paid_quote: Decimal
     slippage_bps: Decimal | None
-    residual: Order | None
+    successor: Order | None
+    contradiction: str | None = None
 
     @property
     def order(self) -> Order:
@@ -134,27 +141,39 @@ class Settlement:
 
     @property
     def reason(self) -> str | None:
-        """Why the venue refused it, where it did."""
-        return self.outcome.reason if isinstance(self.outcome, Refused) else None
+        """Why it was refused or denied, where it was."""
+        match self.outcome:
+            case Refused(reason=reason) | Expired(reason=reason) | NotFound(reason=reason):
+                return reason
+            case Denied(reason=code, detail=detail):
+                return f"{code.value}: {detail}"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerReceipt:
-    """Proof that a Settlement is committed. Made only by Ledger.record; needed to acknowledge."""
+    """Proof that a Settlement is committed. Made only by Ledger.record; needed to acknowledge.
+
+    `contradiction` is the settlement's, or that the books held another end before.
+    """
 
     client_order_id: ClientOrderId
-    residual: Order | None
+    successor: Order | None
+    paid_quote: Decimal
     recorded_at_ms: int
+    contradiction: str | None = None
 
 
 def settle(outcome: Outcome, fills: Iterable[Fill]) -> Settlement:
     """Add up what happened to one order.
 
-    filled_base = Σ amount and paid_quote = Σ amount × price over distinct trades, exactly.
+    filled_base = Σ amount and paid_quote = Σ amount × price over distinct trades, exactly. What a
+    venue must not do and yet did (an overfill, trades of an order that it refused) is settled as it
+    is, with a contradiction: the money has moved.
 
     Raises:
-        BooksDisagree: more was filled than asked, or an order the venue never took has fills, or
-            the venue's own sum differs from its trades, or a trade is nonsense. Halt.
+        BooksDisagree: the venue's own sum differs from its trades, or a trade is nonsense: there
+            is nothing that could be booked. Halt.
     """
     order = outcome.order
     trades = distinct_trades(fills)
@@ -162,24 +181,20 @@ def settle(outcome: Outcome, fills: Iterable[Fill]) -> Settlement:
     with exact():
         filled = sum((fill.amount_base for fill in trades), ZERO)
         paid = sum((fill.amount_base * fill.price_quote for fill in trades), ZERO)
-    if filled > order.amount_base:
-        raise BooksDisagree(f"{order.client_order_id}: {filled} filled of {order.amount_base}")
-    if not isinstance(outcome, Accepted) and filled > 0:
-        kind = type(outcome).__name__
-        raise BooksDisagree(f"{order.client_order_id}: {kind}, yet {filled} filled")
     if isinstance(outcome, Accepted) and filled != outcome.filled_base:
         raise BooksDisagree(
             f"{order.client_order_id}: venue says {outcome.filled_base} filled, its trades {filled}"
         )
-    state = _state_of(outcome, filled)
+    contradiction = _contradiction_of(outcome, filled)
     return Settlement(
         outcome=outcome,
-        state=state,
+        state=_state_of(outcome, filled),
         fills=trades,
         filled_base=filled,
         paid_quote=paid,
         slippage_bps=slippage_bps(order, filled, paid) if filled else None,
-        residual=residual_of(order, filled) if isinstance(outcome, Accepted) else None,
+        successor=None if contradiction else _successor_of(outcome, filled),
+        contradiction=contradiction,
     )
 
 
@@ -204,44 +219,35 @@ def distinct_trades(fills: Iterable[Fill]) -> tuple[Fill, ...]:
     return tuple(sorted(unique.values(), key=lambda fill: (fill.filled_at_ms, fill.trade_id)))
 
 
-def residual_of(order: Order, filled_base: Decimal) -> Order | None:
-    """The order for the unfilled rest, one urgency step up, or None when enough was filled.
+def _contradiction_of(outcome: Outcome, filled: Decimal) -> str | None:
+    order = outcome.order
+    if filled > order.amount_base:
+        return f"{order.client_order_id}: {filled} filled of {order.amount_base}"
+    if filled > 0 and not isinstance(outcome, Accepted):
+        return f"{order.client_order_id}: {type(outcome).__name__}, yet {filled} filled"
+    return None
 
-    Computed from the order's own fills, never from balances; same price and expiry; a new id.
-    """
-    enough = filled_base >= bps_of(order.amount_base, RESIDUAL_BELOW_BPS)
-    if enough or order.attempt >= RESIDUAL_ATTEMPTS_MAX:
-        return None
-    attempt = order.attempt + 1
-    with exact():
-        rest = order.amount_base - filled_base
-        urgency = min(order.urgency + RESIDUAL_URGENCY_STEP, ONE)
-    return replace(
-        order,
-        client_order_id=name_order(
-            order.cycle_id,
-            order.portfolio,
-            order.symbol,
-            order.side,
-            slice_index=order.slice_index,
-            attempt=attempt,
-        ),
-        amount_base=rest,
-        urgency=urgency,
-        attempt=attempt,
-    )
+
+def _successor_of(outcome: Outcome, filled: Decimal) -> Order | None:
+    """What follows on the leg: only where it is known for certain what this order left."""
+    would_take = isinstance(outcome, Refused) and outcome.kind is RefusalKind.WOULD_TAKE
+    if isinstance(outcome, Accepted) or would_take:
+        return successor_of(outcome.order, filled)
+    return None
 
 
 def _state_of(outcome: Outcome, filled: Decimal) -> OrderState:
+    if filled > 0:
+        is_whole = filled >= outcome.order.amount_base
+        return OrderState.FILLED if is_whole else OrderState.PARTIALLY_FILLED
     match outcome:
+        case Accepted():
+            return OrderState.UNFILLED
         case Refused():
             return OrderState.REFUSED
+        case Denied():
+            return OrderState.DENIED
         case Expired():
             return OrderState.EXPIRED
         case NotFound():
             return OrderState.NOT_FOUND
-        case Accepted():
-            if filled == 0:
-                return OrderState.UNFILLED
-            is_whole = filled == outcome.order.amount_base
-            return OrderState.FILLED if is_whole else OrderState.PARTIALLY_FILLED

@@ -1,0 +1,111 @@
+"""Is the account what our own trades made of it? Balances and orders, compared with the books.
+
+Belongs here: saying what nobody can explain. Asking the venue, and freezing, are `recovery`.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from rebalancer.balances import Balance
+from rebalancer.money import ZERO, Asset, Symbol, bps_of, exact
+from rebalancer.orders import ClientOrderId, PortfolioName
+from rebalancer.precision import Side
+from rebalancer.settlement import Fill
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What an account held, asset by asset, at a moment when no order of ours was under way."""
+
+    portfolio: PortfolioName
+    totals: Mapping[Asset, Decimal]
+    taken_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookedFill:
+    """A trade of ours, with the side and symbol of its order."""
+
+    symbol: Symbol
+    side: Side
+    fill: Fill
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOrders:
+    """Which of the ids that were asked about are ours, or known and left alone."""
+
+    client_order_ids: frozenset[ClientOrderId]
+    venue_order_ids: frozenset[str]
+    ignored_venue_order_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Unexplained:
+    """A change of one asset that our trades do not explain; > 0 is more than expected."""
+
+    asset: Asset
+    expected: Decimal
+    found: Decimal
+
+    def is_beyond(self, tolerance_bps: int) -> bool:
+        """Whether the change is more than this share of the larger of the two."""
+        with exact():
+            change = abs(self.found - self.expected)
+        return change > bps_of(max(self.expected, self.found), tolerance_bps)
+
+    def __str__(self) -> str:
+        with exact():
+            change = self.found - self.expected
+        return f"{self.asset}: expected {self.expected:f}, found {self.found:f} ({change:+f})"
+
+
+def expected_totals(
+    totals: Mapping[Asset, Decimal], traded: Iterable[BookedFill]
+) -> dict[Asset, Decimal]:
+    """What an account holds after trades: base and quote move against each other, fees leave."""
+    expected = dict(totals)
+
+    def move(asset: Asset, amount: Decimal) -> None:
+        expected[asset] = expected.get(asset, ZERO) + amount
+
+    with exact():
+        for booked in traded:
+            fill, sign = booked.fill, 1 if booked.side == "buy" else -1
+            move(booked.symbol.base, sign * fill.amount_base)
+            move(booked.symbol.quote, -sign * fill.amount_base * fill.price_quote)
+            if fill.fee_asset is not None:
+                move(fill.fee_asset, -fill.fee_amount)
+    return expected
+
+
+def unexplained_changes(
+    baseline: Baseline,
+    traded: Iterable[BookedFill],
+    balances: Mapping[Asset, Balance],
+    *,
+    managed: Collection[Asset],
+    tolerance_bps: int,
+) -> tuple[Unexplained, ...]:
+    """What the managed assets hold otherwise than our trades since the baseline explain.
+
+    An asset that is not managed is nobody's concern here, even when a fee was taken in it. One that
+    the baseline does not know, because it is managed only since, is taken as it is.
+
+    Args:
+        baseline: The account at a quiet moment.
+        traded: Our trades since.
+        balances: The account at another quiet moment.
+        managed: The assets that targets name.
+        tolerance_bps: How much of a holding may come or go unexplained: venues round fees, and pay
+            interest.
+    """
+    expected = expected_totals(baseline.totals, traded)
+    found = {asset: balance.total for asset, balance in balances.items()}
+    changes = (
+        Unexplained(asset, expected[asset], found.get(asset, ZERO))
+        for asset in sorted(managed)
+        if asset in baseline.totals
+    )
+    return tuple(change for change in changes if change.is_beyond(tolerance_bps))
