@@ -7,24 +7,33 @@ text is not met here.
 import json
 from dataclasses import fields
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from rebalancer.errors import BadData
 from rebalancer.money import ONE, ZERO, Asset, Symbol, exact, plain, to_decimal
-from rebalancer.orders import ClientOrderId, CycleId, Order, PortfolioName, VenueName
+from rebalancer.orders import (
+    ClientOrderId,
+    CycleId,
+    Order,
+    OrderStyle,
+    PortfolioName,
+    VenueName,
+)
 from rebalancer.precision import Side
 
 AT_MS_MAX = 10**15
 """The latest instant that is believed, in the year 33658: it fits a double and 16 digits."""
 
-_NAMES = ("client_order_id", "cycle_id", "portfolio", "venue", "side", "rules_version")
-_NUMBERS = (
+_NAMES = ("client_order_id", "cycle_id", "portfolio", "venue", "side", "style", "rules_version")
+_CHOICES = {"side": get_args(Side), "style": get_args(OrderStyle)}
+_POSITIVE = (
     "amount_base",
     "limit_price_quote",
     "arrival_mid_quote",
-    "drift_bps",
-    "urgency",
+    "worst_price_quote",
+    "least_base",
 )
+_NUMBERS = (*_POSITIVE, "leg_rest_base", "drift_bps", "urgency")
 _COUNTS = ("planned_at_ms", "expires_at_ms", "slice_index", "attempt")
 _KEYS = frozenset((*_NAMES, *_NUMBERS, *_COUNTS, "base", "quote"))
 assert _KEYS - {"base", "quote"} == {field.name for field in fields(Order)} - {"symbol"}
@@ -59,8 +68,10 @@ def decode_order(text: str | bytes | None, *, where: str) -> Order:
         BadData: the text is not such an order. Nothing is guessed: a person must look.
     """
     try:
-        row = json.loads((text or b"").decode() if not isinstance(text, str) else text)
-    except ValueError as problem:
+        said = (text or b"").decode() if not isinstance(text, str) else text
+        row = json.loads(said, object_pairs_hook=_said_once)
+    # Deep nesting exhausts the stack of the parser before it is found to be no order.
+    except (ValueError, RecursionError) as problem:
         row = f"not JSON: {problem}"
     _refuse(_fault_of(row), where=where, text=repr(text))
     return Order(
@@ -70,6 +81,7 @@ def decode_order(text: str | bytes | None, *, where: str) -> Order:
         venue=VenueName(row["venue"]),
         symbol=Symbol(Asset(row["base"]), Asset(row["quote"])),
         side=cast(Side, row["side"]),
+        style=cast(OrderStyle, row["style"]),
         rules_version=row["rules_version"],
         **cast(Any, {name: to_decimal(row[name]) for name in _NUMBERS}),
         **cast(Any, {name: row[name] for name in _COUNTS}),
@@ -86,11 +98,21 @@ def rank_head(order: Order) -> str:
 def urgency_of(rank: str) -> Decimal:
     """The urgency that `rank_head` wrote. Raises ValueError when it did not write this."""
     calm = rank.partition(":")[0]
-    if len(calm) != _RANK_DIGITS:
-        raise ValueError(f"expected a rank of {_RANK_DIGITS} digits, was {rank!r}")
+    # int() alone would take a sign, blanks and the digits of every script.
+    is_ours = len(calm) == _RANK_DIGITS and calm.isascii() and calm.isdecimal()
+    if not is_ours or int(calm) > _URGENCY_WHOLE:
+        raise ValueError(f"expected a rank of {_RANK_DIGITS} digits, was {rank!r:.80}")
     with exact():
         urgency = ONE - Decimal(int(calm)).scaleb(-_URGENCY_DIGITS)
     return to_decimal(plain(urgency))
+
+
+def _said_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object that says nothing twice: of two amounts, neither is known to be meant."""
+    row = dict(pairs)
+    if len(row) != len(pairs):
+        raise ValueError("a field stands there twice")
+    return row
 
 
 def _fault_of(row: Any) -> str | None:
@@ -103,8 +125,9 @@ def _fault_of(row: Any) -> str | None:
         text = row[name]
         if not (isinstance(text, str) and text and text.isprintable()):
             return f"{name}: expected a printable name, was {text!r}"
-    if row["side"] not in ("buy", "sell"):
-        return f"side: expected buy or sell, was {row['side']!r}"
+    for name, choices in _CHOICES.items():
+        if row[name] not in choices:
+            return f"{name}: expected {' or '.join(choices)}, was {row[name]!r}"
     for name in _COUNTS:
         count = row[name]
         if type(count) is not int or not 0 <= count <= AT_MS_MAX:
@@ -122,13 +145,16 @@ def _fault_of_numbers(row: dict[str, Any]) -> str | None:
             return f"{name}: {problem}"
         if name == "urgency" and not ZERO <= number <= ONE:
             return f"urgency: expected 0 to 1, was {row[name]}"
-        if name not in ("urgency", "drift_bps") and number <= 0:
+        if name in _POSITIVE and number <= 0:
             return f"{name}: expected more than 0, was {row[name]}"
+        if name == "leg_rest_base" and number < 0:
+            return f"{name}: expected 0 or more, was {row[name]}"
     return None
 
 
 def _refuse(fault: str | None, *, where: str, text: str) -> None:
     if fault is not None:
         raise BadData(
-            f"{where}: expected an order as this program writes it; {fault}. It was {text[:200]}"
+            f"{where}: expected an order as this program writes it; {fault[:200]}. "
+            f"It was {text[:200]}"
         )

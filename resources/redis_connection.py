@@ -18,6 +18,9 @@ from rebalancer.errors import BadConfig, BadData, StoreUnavailable
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
 
+REASON_LENGTH_MAX = 300
+"""A server's own words may hold the whole value it could not read."""
+
 
 def open_redis(url: str) -> Redis:
     """A client for `redis://[:password@]host:port/database`. Connects with its first command.
@@ -63,9 +66,10 @@ def redis_errors(client: Redis, *, keys: str) -> Iterator[None]:
             raise _unavailable(client, problem) from problem
         raise BadData(
             f"{keys} in Redis at {place_of(client)}: expected the keys as this program writes "
-            f"them ({problem}). Is this database shared with another program? Give this one a "
-            "database of its own with TRIMTAB_REDIS_URL, or stop the drains, look its orders up at "
-            "the venue and delete these keys: the books in PostgreSQL keep every order."
+            f"them ({str(problem)[:REASON_LENGTH_MAX]}). Is this database shared with another "
+            "program? Give this one a database of its own with TRIMTAB_REDIS_URL, or stop the "
+            "drains, look its orders up at the venue and delete these keys: the books in "
+            "PostgreSQL keep every order."
         ) from problem
     except RedisError as problem:
         raise _unavailable(client, problem) from problem

@@ -1,19 +1,6 @@
 """OrderQueue in Redis. The rules are in lua/*.lua, one script an operation; here is their caller.
 
-What lies where, all under one hash tag `{name}:`
-
-    orders    hash  id → order JSON                 ranks     hash  id → its place among all
-    ready     zset  ranks that may be claimed       parked    zset  buys behind a sell of theirs
-    later     zset  id → when it is ready again     sent      zset  id → when to look it up
-    claims    hash  id → token of the lease         tries, absences   hash  id → count
-    ranked    zset  ranks of all not sent           planned   zset  id → planned_at_ms, not sent
-    live      zset  portfolio, symbol, id           sells     hash  group → sells not settled
-    waking    zset  groups with buys to move        known     zset  id → last seen, at least 24 h
-    tenures   hash  slot → epoch, owner, until      buckets   hash  venue → micro-tokens, instant
-
-An order that is not sent is in exactly one of ready, parked and later; a sent one is in sent. A
-group is a cycle and a portfolio. Sorted sets are used as text that sorts, so that a priority of 24
-decimals is exact, and no call reads more than it moves: at most 100 orders, whatever the depth.
+The keys are told in redis_scripts, the permit in redis_permit.
 
 **Nothing here expires by itself.** An order that outlives `expires_at_ms` is claimed, judged by the
 gate, recorded as expired in PostgreSQL and only then removed; a Redis TTL would drop it in silence.
@@ -26,36 +13,49 @@ Redis, the epoch of the tenure must be the latest of its slot, and the mark `sen
 same step, so two sessions can never both be permitted, however wrong their clocks are. `permit`
 compares the gate's verdict, the lease's end and the rate budget with the clock of Redis; clocks
 that disagree make it say NotNow, never yes twice. Slots are leased by the clock of Redis alone.
+
+**A queue that lost its data** has no generation. It takes nothing and gives nothing until `recover`
+has put back every order of the books that may have been sent, each in doubt; the generation is
+begun last, so nobody ever meets a queue that is half filled.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 
 from redis import Redis
 
-from rebalancer.errors import BadConfig, BadData, LeaseLost
+from rebalancer.errors import BadData, LeaseLost
 from rebalancer.gate import GateOpen
 from rebalancer.money import ZERO
-from rebalancer.orders import Order, PortfolioName, VenueName
+from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
 from rebalancer.ports import OrderQueue
 from rebalancer.queue import (
+    CallKind,
     Claim,
+    Denied,
     InDoubt,
     NotNow,
     QueueDepth,
     QueueEmpty,
+    Recovery,
     SendPermit,
+    Stage,
     Tenure,
     TenureState,
 )
+from rebalancer.risk import RiskLimits
 from rebalancer.settlement import LedgerReceipt
-from resources.order_codec import decode_order, encode_order, rank_head, urgency_of
+from resources.order_codec import encode_order, rank_head, urgency_of
 from resources.rate_limit import RateLimit
-from resources.redis_scripts import QueueScripts, Reply, texts
+from resources.redis_permit import PermitDesk, token_of
+from resources.redis_replies import Replies
+from resources.redis_scripts import QueueScripts, texts
+from resources.turnover import MICRO_MAX, micro_of, micro_of_order, quote_of
 
 DAY_MS = 86_400_000
 KNOWN_MS = 2 * DAY_MS
-ENQUEUE_MAX = 100
-"""Orders in one script. A longer list is queued in several steps, each of them whole."""
+BATCH_MAX = 100
+"""Orders in one script. A longer list takes several steps, each of them whole."""
 
 
 class RedisOrderQueue(OrderQueue):
@@ -67,25 +67,38 @@ class RedisOrderQueue(OrderQueue):
         *,
         name: str,
         rates: Mapping[VenueName, RateLimit],
+        limits: Mapping[PortfolioName, RiskLimits],
         known_ms: int = KNOWN_MS,
     ) -> None:
-        assert name, "a queue needs a name"
-        assert not set(name) & set("{}"), name
         assert known_ms >= DAY_MS, known_ms
         self._scripts = QueueScripts(client, name=name)
-        self._rates = dict(rates)
+        self._replies = Replies(self._scripts)
+        self._desk = PermitDesk(client, self._scripts, rates, limits)
         self._known_ms = known_ms
 
+    def is_lost(self) -> bool:
+        return texts(self._scripts.run("is_lost")) == ["state", "1"]
+
+    def recover(self, recovery: Recovery) -> int:
+        rows = [(*_row(order), micro_of_order(order)) for order in recovery.maybe_sent]
+        added = self._add_batches("recover", rows)
+        traded = [
+            word
+            for portfolio, worth_quote in sorted(recovery.turnover_quote.items())
+            for word in (portfolio, micro_of(worth_quote))
+        ]
+        budgets = self._desk.spent_budgets() if recovery.maybe_sent or traded else ()
+        self._scripts.run("begin", len(budgets), *budgets, *traded)
+        return added
+
     def enqueue(self, orders: Sequence[Order]) -> int:
-        return sum(
-            self._enqueue(orders[start : start + ENQUEUE_MAX])
-            for start in range(0, len(orders), ENQUEUE_MAX)
-        )
+        # An empty list asks too: whoever queues nothing should learn all the same that it is lost.
+        return self._add_batches("enqueue", [_row(order) for order in orders])
 
     def claim(self, tenure: Tenure, *, now_ms: int, lease_ms: int) -> Claim | InDoubt | QueueEmpty:
         assert lease_ms > 0, lease_ms
         until_ms = now_ms + lease_ms
-        token = _token(tenure, until_ms)
+        token = token_of(tenure, until_ms)
         reply = self._scripts.run("claim", tenure.slot, tenure.epoch, now_ms, until_ms, token)
         match texts(reply):
             case ["lost"]:
@@ -93,36 +106,32 @@ class RedisOrderQueue(OrderQueue):
             case ["empty"]:
                 return QueueEmpty()
             case ["empty", next_at]:
-                return QueueEmpty(next_at_ms=self._int(next_at))
+                return QueueEmpty(next_at_ms=self._replies.count(next_at))
             case ["claim", order_id, _, tries]:
-                order = self._decode(order_id, reply[2])
-                return Claim(order, tenure, until_ms, self._int(tries))
-            case ["in_doubt", order_id, _, absences]:
-                order = self._decode(order_id, reply[2])
-                return InDoubt(order, tenure, until_ms, self._int(absences))
-        raise self._corrupt(reply)
+                order = self._replies.order(order_id, reply[2])
+                return Claim(order, tenure, until_ms, self._replies.count(tries))
+            case ["in_doubt", order_id, _, absences, sent_at_ms]:
+                order = self._replies.order(order_id, reply[2])
+                return InDoubt(
+                    order,
+                    tenure,
+                    until_ms,
+                    absences=self._replies.count(absences),
+                    sent_at_ms=self._replies.count(sent_at_ms) or order.planned_at_ms,
+                )
+        raise self._replies.corrupt(reply)
 
-    def permit(self, gate: GateOpen) -> SendPermit | NotNow:
-        claim = gate.claim
-        order, tenure = claim.order, claim.tenure
-        valid_until_ms = min(gate.valid_until_ms, claim.lease_until_ms)
-        reply = self._scripts.run(
-            "permit",
-            tenure.slot,
-            tenure.epoch,
-            order.client_order_id,
-            _token(tenure, claim.lease_until_ms),
-            claim.lease_until_ms,
-            valid_until_ms,
-            order.venue,
-            *self._rate_of(order.venue).bucket,
-        )
-        match texts(reply):
-            case ["sent"]:
-                return SendPermit(order, valid_until_ms)
-            case ["not_now", reason, wait_ms]:
-                return NotNow(reason, self._int(wait_ms))
-        raise self._refusal(order.client_order_id, reply)
+    def permit(self, gate: GateOpen) -> SendPermit | NotNow | Denied:
+        return self._desk.permit(gate)
+
+    def spend(self, venue: VenueName, kind: CallKind) -> NotNow | None:
+        return self._desk.spend(venue, kind)
+
+    def close_tap(self, venue: VenueName, *, for_ms: int) -> None:
+        self._desk.close_tap(venue, for_ms=for_ms)
+
+    def retire(self, claim: Claim) -> None:
+        self._give_back("retire", claim, claim.lease_until_ms)
 
     def release(self, claim: Claim | InDoubt, *, retry_at_ms: int) -> None:
         self._give_back("release", claim, retry_at_ms)
@@ -134,16 +143,29 @@ class RedisOrderQueue(OrderQueue):
         self._give_back("note_absent", doubt, retry_at_ms)
 
     def acknowledge(self, receipt: LedgerReceipt) -> None:
-        residual = () if receipt.residual is None else _row(receipt.residual)
-        order_id = receipt.client_order_id
-        reply = self._scripts.run("acknowledge", order_id, self._known_ms, *residual)
+        order_id, successor = receipt.client_order_id, receipt.successor
+        paid = micro_of(receipt.paid_quote)
+        next_one = () if successor is None else (*_row(successor), micro_of_order(successor))
+        reply = self._scripts.run("acknowledge", order_id, self._known_ms, paid, *next_one)
         if texts(reply) != ["acknowledged"]:
-            raise self._refusal(order_id, reply)
+            raise self._replies.refusal(order_id, reply)
 
     def live_orders(self, portfolio: PortfolioName) -> tuple[Order, ...]:
         _, *found = self._scripts.run("live_orders", portfolio)
         ids = texts(found[::2])
-        return tuple(self._decode(*pair) for pair in zip(ids, found[1::2], strict=True))
+        return tuple(self._replies.order(*pair) for pair in zip(ids, found[1::2], strict=True))
+
+    def stages(self, order_ids: Collection[ClientOrderId]) -> Mapping[ClientOrderId, Stage]:
+        ids, found = list(order_ids), dict[ClientOrderId, Stage]()
+        for start in range(0, len(ids), BATCH_MAX):
+            _, *told = texts(self._scripts.run("stages", *ids[start : start + BATCH_MAX]))
+            for order_id, stage in zip(told[::2], told[1::2], strict=True):
+                found[ClientOrderId(order_id)] = Stage(stage)
+        return found
+
+    def turnover_quote(self, portfolio: PortfolioName) -> Decimal:
+        _, micro = texts(self._scripts.run("turnover", portfolio))
+        return quote_of(self._replies.count(micro, most=MICRO_MAX))
 
     def depth(self) -> QueueDepth:
         _, waiting, in_doubt, rank, oldest = texts(self._scripts.run("depth"))
@@ -152,22 +174,22 @@ class RedisOrderQueue(OrderQueue):
         except ValueError as problem:
             raise BadData(f"{self._scripts.field('*')}: {problem}") from problem
         return QueueDepth(
-            waiting=int(waiting or 0),
-            in_doubt=int(in_doubt or 0),
+            waiting=self._replies.count(waiting),
+            in_doubt=self._replies.count(in_doubt),
             urgency_max=urgency_max,
-            oldest_planned_at_ms=self._int(oldest) if oldest else None,
+            oldest_planned_at_ms=self._replies.count(oldest) if oldest else None,
         )
 
     def tenure_state(self, slot: int) -> TenureState:
         _, epoch, is_held = texts(self._scripts.run("tenure_state", slot))
-        return TenureState(self._int(epoch), is_held=is_held == "1")
+        return TenureState(self._replies.count(epoch), is_held=is_held == "1")
 
     def open_tenure(self, slot: int, *, owner: str, ttl_ms: int) -> Tenure | None:
         assert owner, "a tenure needs an owner"
         assert ttl_ms > 0, ttl_ms
         match texts(self._scripts.run("open_tenure", slot, owner, ttl_ms)):
             case ["opened", epoch]:
-                return Tenure(slot, self._int(epoch))
+                return Tenure(slot, self._replies.count(epoch))
         return None
 
     def renew_tenure(self, tenure: Tenure, *, ttl_ms: int) -> None:
@@ -179,60 +201,21 @@ class RedisOrderQueue(OrderQueue):
     def close_tenure(self, tenure: Tenure) -> None:
         self._scripts.run("close_tenure", tenure.slot, tenure.epoch)
 
-    def _enqueue(self, orders: Sequence[Order]) -> int:
-        rows = [word for order in orders for word in _row(order)]
-        _, added = texts(self._scripts.run("enqueue", self._known_ms, *rows))
-        return int(added or 0)
+    def _add_batches(self, script: str, rows: Sequence[tuple[str | int, ...]]) -> int:
+        added = 0
+        for start in range(0, max(1, len(rows)), BATCH_MAX):
+            words = [word for row in rows[start : start + BATCH_MAX] for word in row]
+            _, count = texts(self._scripts.run(script, self._known_ms, *words))
+            added += self._replies.count(count)
+        return added
 
     def _give_back(self, script: str, claim: Claim | InDoubt, retry_at_ms: int) -> None:
         assert retry_at_ms >= 0, retry_at_ms
         order_id = claim.order.client_order_id
-        token = _token(claim.tenure, claim.lease_until_ms)
+        token = token_of(claim.tenure, claim.lease_until_ms)
         reply = self._scripts.run(script, order_id, token, retry_at_ms)
-        if texts(reply)[0] == "lost":
-            raise self._refusal(order_id, reply)
-
-    def _rate_of(self, venue: VenueName) -> RateLimit:
-        if venue not in self._rates:
-            raise BadConfig(
-                f"venue {venue!r}: an order for it is queued, but the settings have no such venue. "
-                f"Put [venues.{venue}] back, or let the order expire."
-            )
-        return self._rates[venue]
-
-    def _decode(self, order_id: str, text: bytes | int | None) -> Order:
-        where = self._scripts.field(order_id)
-        order = decode_order(text if isinstance(text, bytes) else None, where=where)
-        if order.client_order_id != order_id:
-            raise BadData(f"{where}: expected that order, was {order.client_order_id}")
-        return order
-
-    def _refusal(self, order_id: str, reply: Reply) -> Exception:
-        match texts(reply):
-            case ["lost", why]:
-                return LeaseLost(f"{order_id}: {why}; stop touching it")
-        return self._corrupt(reply)
-
-    def _corrupt(self, reply: Reply) -> BadData:
-        _, order_id, *rest = texts(reply)
-        return BadData(
-            f"{self._scripts.field(order_id)}: expected an order as this program writes it, was "
-            f"{''.join(rest)[:200]!r}. Stop the drains, look {order_id} up at the venue, then "
-            "delete the keys of this queue: the books in PostgreSQL keep every order."
-        )
-
-    def _int(self, text: str) -> int:
-        """A whole number as Redis writes one; a count of nothing is 0."""
-        try:
-            return int(text or 0)
-        except ValueError as problem:
-            where = self._scripts.field("*")
-            raise BadData(f"{where}: expected a whole number, was {text!r}") from problem
-
-
-def _token(tenure: Tenure, lease_until_ms: int) -> str:
-    """What only the holder of this lease knows."""
-    return f"{lease_until_ms}:{tenure.slot}:{tenure.epoch}"
+        if texts(reply)[0] in ("lost", "corrupt"):
+            raise self._replies.refusal(order_id, reply)
 
 
 def _row(order: Order) -> tuple[str, str, str]:

@@ -1,7 +1,26 @@
-"""The Lua scripts of the order queue: reading them from their files and running them.
+"""The Lua scripts of queue and controls: reading them from their files and running them.
 
 One script an operation, so a check and the write it allows cannot be separated. Every script gets
 every key, all with one hash tag: they lie in one slot, so the queue runs on a cluster as well.
+
+What lies where, all under one hash tag `{name}:`
+
+    orders    hash  id → order JSON                 ranks     hash  id → its place among all
+    ready     zset  ranks that may be claimed       parked    zset  buys behind a sell of theirs
+    later     zset  id → when it is ready again     sent      zset  id → when to look it up
+    claims    hash  id → token of the lease         tries, absences   hash  id → count
+    ranked    zset  ranks of all not sent           planned   zset  id → planned_at_ms, not sent
+    live      zset  portfolio, symbol, id           sells     hash  group → sells not settled
+    waking    zset  groups with buys to move        known     zset  id → last seen, at least 24 h
+    tenures   hash  slot → epoch, owner, until      buckets   hash  venue, budget → units, instant
+    open      zset  portfolio, id of what is sent   sent_at   hash  id → when it was permitted
+    turnover  hash  portfolio → day, micro-units    reserved  hash  id → day, micro-units
+    halts     hash  scope|kind → JSON               windows   hash  id → a maintenance window
+    taps      hash  venue → closed until            generation        when this queue was begun
+
+An order that is not sent is in exactly one of ready, parked and later; a sent one is in sent. A
+group is a cycle and a portfolio. Sorted sets are used as text that sorts, so that a priority of 24
+decimals is exact, and no call reads more than it moves: at most 100 orders, whatever the depth.
 """
 
 from collections.abc import Sequence
@@ -10,29 +29,43 @@ from pathlib import Path
 
 from redis import Redis
 
-from resources.redis_connection import redis_errors
+from rebalancer.errors import QueueLost
+from resources.redis_connection import place_of, redis_errors
 
 FOLDER = Path(__file__).parent / "lua"
 PRELUDE = "prelude"
+CALENDAR, RATES = "calendar", "rates"
+SHARED = {
+    "permit": (RATES,),
+    "spend": (RATES,),
+    "add_window": (CALENDAR,),
+    "remove_window": (CALENDAR,),
+    "windows": (CALENDAR,),
+}
+"""What some scripts share beyond the prelude. Redis makes every function anew for every call."""
 PARTS = (
     "orders", "ranks", "ready", "parked", "later", "sent", "claims", "tries", "absences",
     "ranked", "planned", "live", "sells", "waking", "known", "sequence", "tenures", "buckets",
+    "generation", "halts", "windows", "taps", "turnover", "reserved", "sent_at", "open",
 )  # fmt: skip
-"""The queue's keys, in the order in which prelude.lua names them."""
+"""The keys, in the order in which prelude.lua names them."""
 
 Reply = list[bytes | int | None]
 
 
 @cache
 def read_script(name: str) -> str:
-    """The text of one script, with the prelude in front."""
-    return "\n".join((FOLDER / f"{part}.lua").read_text() for part in (PRELUDE, name))
+    """The text of one script, with what it shares with others in front."""
+    parts = (PRELUDE, *SHARED.get(name, ()), name)
+    return "\n".join((FOLDER / f"{part}.lua").read_text() for part in parts)
 
 
 class QueueScripts:
     """The scripts of one queue on one server."""
 
     def __init__(self, client: Redis, *, name: str) -> None:
+        assert name, "a queue needs a name"
+        assert not set(name) & set("{}"), name
         self._client = client
         self._prefix = f"{{{name}}}"
         # Bytes already: the client would encode every key again for every call.
@@ -40,7 +73,7 @@ class QueueScripts:
         self._scripts = {
             path.stem: client.register_script(read_script(path.stem))
             for path in sorted(FOLDER.glob("*.lua"))
-            if path.stem != PRELUDE
+            if path.stem not in (PRELUDE, CALENDAR, RATES)
         }
 
     def run(self, name: str, *args: str | int) -> Reply:
@@ -48,16 +81,29 @@ class QueueScripts:
 
         Raises:
             StoreUnavailable: Redis did not answer.
+            QueueLost: the step needs a queue that has lost nothing.
             BadData: a key holds what this program never writes.
         """
         with redis_errors(self._client, keys=f"{self._prefix}:*"):
             reply = self._scripts[name](keys=self._keys, args=list(args))
         assert isinstance(reply, list), reply
+        if reply == [b"no_generation"]:
+            raise QueueLost(
+                f"Redis at {place_of(self._client)} holds no queue under {self._prefix}:* that "
+                "belongs to the books: it is new, or has lost its data. Nothing is sent until the "
+                "queue is filled again from PostgreSQL, which every start of a drain does: run "
+                "`trimtab drain`, or let the sensor launch one."
+            )
         return reply
 
-    def field(self, client_order_id: str) -> str:
-        """Where the text of an order lies, as a person would look for it."""
-        return f"Redis hash {self._prefix}:orders field {client_order_id}"
+    def key(self, part: str) -> str:
+        """The full name of one key."""
+        assert part in PARTS, part
+        return f"{self._prefix}:{part}"
+
+    def field(self, name: str, *, part: str = "orders") -> str:
+        """Where the text of an order lies, or of something else, as a person would look for it."""
+        return f"Redis hash {self.key(part)} field {name}"
 
 
 def texts(reply: Sequence[bytes | int | None]) -> list[str]:

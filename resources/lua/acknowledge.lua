@@ -1,25 +1,30 @@
--- ARGV: client order id, known_ms, then the residual's id, JSON and head of its rank if there is one.
+-- ARGV: client order id, known_ms, micro-units that were paid, then the successor's id, JSON, head of
+-- its rank and micro-units it may trade, if there is one.
 local id, known_ms = ARGV[1], tonumber(ARGV[2])
 local order, text = read(id)
-local rank = redis.call('HGET', RANKS, id)
+local rank, is_news = redis.call('HGET', RANKS, id), not is_known(id)
 if text and not (order and rank) then return {'corrupt', id, text} end
 
-if order then
-  redis.call('ZREM', READY, rank)
-  redis.call('ZREM', PARKED, order.group .. PART .. rank)
-  redis.call('ZREM', LIVE, order.live)
-  count_as_sent(id, rank)
-  for _, key in ipairs({LATER, SENT}) do redis.call('ZREM', key, id) end
-  for _, key in ipairs({ORDERS, RANKS, CLAIMS, TRIES, ABSENCES}) do redis.call('HDEL', key, id) end
-  -- Known anew from its end on: it cannot come back while anyone may still hold a copy of it.
-  remember(id, known_ms)
-  if order.is_sell and redis.call('HINCRBY', SELLS, order.group, -1) <= 0 then
-    redis.call('HDEL', SELLS, order.group)
-  end
+-- Known anew from its end on: it cannot come back while anyone may still hold a copy of it.
+remember(id, known_ms)
+if not order then
+  -- An end this queue never heard of: whether the successor was sent since, only the venue can say.
+  if is_news and ARGV[4] then add_in_doubt(ARGV[4], ARGV[5], ARGV[6], known_ms, ARGV[7]) end
+  return {'acknowledged'}
 end
--- A residual takes the symbol over, and a sell's residual its place before the buys.
-if ARGV[3] then add(ARGV[3], ARGV[4], ARGV[5], known_ms) end
-if order and order.is_sell and redis.call('HEXISTS', SELLS, order.group) == 0 then
-  wake(order.group)
+
+redis.call('ZREM', READY, rank)
+redis.call('ZREM', PARKED, order.group .. PART .. rank)
+redis.call('ZREM', LIVE, order.live)
+redis.call('ZREM', LATER, id)
+count_as_sent(id, rank)
+unmark_sent(order)
+for _, key in ipairs({ORDERS, RANKS, CLAIMS, TRIES, ABSENCES}) do redis.call('HDEL', key, id) end
+if tonumber(ARGV[3]) > 0 then add_turnover(order.portfolio, tonumber(ARGV[3])) end
+if order.is_sell and redis.call('HINCRBY', SELLS, order.group, -1) <= 0 then
+  redis.call('HDEL', SELLS, order.group)
 end
+-- A successor takes the symbol over, and a sell's successor its place before the buys.
+if ARGV[4] then add(ARGV[4], ARGV[5], ARGV[6], known_ms) end
+if order.is_sell and redis.call('HEXISTS', SELLS, order.group) == 0 then wake(order.group) end
 return {'acknowledged'}

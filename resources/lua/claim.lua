@@ -10,7 +10,8 @@ local function take_in_doubt()
   if not id then return nil end
   redis.call('ZADD', SENT, lease_until, id)
   redis.call('HSET', CLAIMS, id, token)
-  return {'in_doubt', id, redis.call('HGET', ORDERS, id), redis.call('HGET', ABSENCES, id) or 0}
+  return {'in_doubt', id, redis.call('HGET', ORDERS, id), redis.call('HGET', ABSENCES, id) or 0,
+    redis.call('HGET', SENT_AT, id) or 0}
 end
 
 -- A lease that ran out and a rest that is over end alike: the order waits again, as urgent as ever.
@@ -65,6 +66,7 @@ local function next_at()
   return soonest
 end
 
+if is_lost() then return {'no_generation'} end
 if not is_current(ARGV[1], ARGV[2]) then return {'lost'} end
 local taken = take_in_doubt() or take_back_due()
 if taken then return taken end

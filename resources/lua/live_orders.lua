@@ -1,4 +1,5 @@
--- ARGV: portfolio. One order a symbol at most, so the answer is as short as the portfolio is.
+-- ARGV: portfolio. About one order a symbol, so the answer is as short as the portfolio is.
+if is_lost() then return {'no_generation'} end
 local found = {'live'}
 for _, member in ipairs(range_of(LIVE, ARGV[1], -1)) do
   local id = string.match(member, '[^' .. PART .. ']*$')

@@ -1,11 +1,15 @@
 -- Stands in front of every script: the names of the keys, and the steps that several scripts share.
 local ORDERS, RANKS, READY, PARKED, LATER, SENT, CLAIMS, TRIES, ABSENCES, RANKED, PLANNED, LIVE,
-  SELLS, WAKING, KNOWN, SEQUENCE, TENURES, BUCKETS = unpack(KEYS)
+  SELLS, WAKING, KNOWN, SEQUENCE, TENURES, BUCKETS, GENERATION, HALTS, WINDOWS, TAPS, TURNOVER,
+  RESERVED, SENT_AT, OPEN = unpack(KEYS)
 
 -- The most orders one script moves. The rest waits for the next call, so no call takes long.
 local MOVES_MAX = 100
 -- No name of ours holds a control character, so this one parts names, and the next ends a range.
 local PART, PART_END = '\31', '\32'
+local DAY_MS = 86400000
+-- The largest sum of turnover kept, in micro-units: whole numbers up to here are exact in doubles.
+local MICRO_MAX = 9000000000000000
 
 local function now_us()
   local time = redis.call('TIME')
@@ -14,6 +18,15 @@ end
 
 local function now_ms()
   return math.floor(now_us() / 1000)
+end
+
+-- A queue without a generation has lost its data, or is new: nobody can tell what was sent.
+local function is_lost()
+  return redis.call('EXISTS', GENERATION) == 0
+end
+
+local function whole(number)
+  return string.format('%.0f', number)
 end
 
 local function range_of(key, prefix, count)
@@ -25,16 +38,19 @@ end
 local function parse(id, text)
   local is_json, fields = pcall(cjson.decode, text or '')
   if not is_json or type(fields) ~= 'table' then return nil end
-  for _, name in ipairs({'cycle_id', 'portfolio', 'base', 'quote', 'side'}) do
+  for _, name in ipairs({'cycle_id', 'portfolio', 'venue', 'base', 'quote', 'side'}) do
     if type(fields[name]) ~= 'string' then return nil end
   end
   local slot = fields.portfolio .. PART .. fields.base .. '/' .. fields.quote
   return {
     id = id,
+    venue = fields.venue,
+    portfolio = fields.portfolio,
     is_sell = fields.side == 'sell',
     group = fields.cycle_id .. PART .. fields.portfolio,
     slot = slot,
     live = slot .. PART .. id,
+    open = fields.portfolio .. PART .. id,
   }
 end
 
@@ -86,22 +102,83 @@ local function remember(id, known_ms)
   end
 end
 
+local function is_known(id)
+  return redis.call('HEXISTS', ORDERS, id) == 1 or redis.call('ZSCORE', KNOWN, id)
+end
+
+-- What holds for every live order, whether it waits or was sent. Returns its rank.
+local function enter(order, text, rank_head, known_ms)
+  local rank = string.format('%s:%016.0f:%s', rank_head, redis.call('INCR', SEQUENCE), order.id)
+  remember(order.id, known_ms)
+  redis.call('HSET', ORDERS, order.id, text)
+  redis.call('HSET', RANKS, order.id, rank)
+  redis.call('ZADD', LIVE, 0, order.live)
+  if order.is_sell then redis.call('HINCRBY', SELLS, order.group, 1) end
+  return rank
+end
+
 local function add(id, text, rank_head, known_ms)
-  if redis.call('HEXISTS', ORDERS, id) == 1 or redis.call('ZSCORE', KNOWN, id) then return 0 end
+  if is_known(id) then return 0 end
   local order = parse(id, text)
   if #range_of(LIVE, order.slot, 1) > 0 then return 0 end
-  local rank = string.format('%s:%016.0f:%s', rank_head, redis.call('INCR', SEQUENCE), id)
-  remember(id, known_ms)
-  redis.call('HSET', ORDERS, id, text)
-  redis.call('HSET', RANKS, id, rank)
-  redis.call('ZADD', LIVE, 0, order.live)
+  local rank = enter(order, text, rank_head, known_ms)
   count_as_waiting(id, rank)
-  if order.is_sell then redis.call('HINCRBY', SELLS, order.group, 1) end
   if must_wait_for_sells(order) then
     park(order, rank)
   else
     redis.call('ZADD', READY, 0, rank)
   end
+  return 1
+end
+
+-- The day of a portfolio's turnover, and its sum. A clock set back over midnight begins no new day.
+local function turnover_of(portfolio)
+  local today = math.floor(now_ms() / DAY_MS)
+  local stored = redis.call('HGET', TURNOVER, portfolio)
+  if not stored then return today, 0 end
+  local day, sum = string.match(stored, '^(%d+):(%d+)$')
+  if not day then error('turnover of ' .. portfolio .. ': expected day:sum, was ' .. stored) end
+  day, sum = tonumber(day), tonumber(sum)
+  if day == today or day == today + 1 then return day, sum end
+  return today, 0
+end
+
+local function add_turnover(portfolio, micro)
+  local day, sum = turnover_of(portfolio)
+  -- A sum that reached the end of what is exact stays there: nobody knows how far beyond it was.
+  if sum < MICRO_MAX then sum = math.max(0, math.min(MICRO_MAX, sum + micro)) end
+  redis.call('HSET', TURNOVER, portfolio, whole(day) .. ':' .. whole(sum))
+  return day
+end
+
+local function mark_sent(order, due_ms, sent_at_ms, micro)
+  redis.call('ZADD', SENT, due_ms, order.id)
+  redis.call('ZADD', OPEN, 0, order.open)
+  redis.call('HSET', SENT_AT, order.id, sent_at_ms)
+  local day = add_turnover(order.portfolio, micro)
+  redis.call('HSET', RESERVED, order.id, whole(day) .. ':' .. whole(micro))
+end
+
+-- What was reserved on an earlier day is forgotten with that day.
+local function unmark_sent(order)
+  local reserved = redis.call('HGET', RESERVED, order.id)
+  local day, micro = string.match(reserved or '', '^(%d+):(%d+)$')
+  if day and tonumber(day) == turnover_of(order.portfolio) then
+    add_turnover(order.portfolio, -tonumber(micro))
+  end
+  redis.call('ZREM', SENT, order.id)
+  redis.call('ZREM', OPEN, order.open)
+  redis.call('HDEL', SENT_AT, order.id)
+  redis.call('HDEL', RESERVED, order.id)
+end
+
+-- An order that may have been sent: due for a look-up at once. A symbol may hold several of them,
+-- for none may be dropped. It cannot have been sent before it was planned, so it counts from there.
+local function add_in_doubt(id, text, rank_head, known_ms, micro)
+  if is_known(id) then return 0 end
+  local order = parse(id, text)
+  local rank = enter(order, text, rank_head, known_ms)
+  mark_sent(order, 0, whole(tonumber(string.sub(rank, 27, 42))), tonumber(micro))
   return 1
 end
 

@@ -1,0 +1,1 @@
+return {'state', is_lost() and 1 or 0}

@@ -1,0 +1,3 @@
+-- ARGV: portfolio.
+local _, sum = turnover_of(ARGV[1])
+return {'turnover', whole(sum)}

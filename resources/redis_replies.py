@@ -1,0 +1,50 @@
+"""What the queue's scripts answer, read with suspicion: orders, counts, refusals.
+
+Belongs here: turning words from Redis into values and errors of ours. Which script was asked, and
+with what, is not met here.
+"""
+
+from rebalancer.errors import BadData, LeaseLost
+from rebalancer.orders import Order
+from resources.order_codec import AT_MS_MAX, decode_order
+from resources.redis_scripts import QueueScripts, Reply, texts
+
+
+class Replies:
+    """Reads the answers of one queue's scripts."""
+
+    def __init__(self, scripts: QueueScripts) -> None:
+        self._scripts = scripts
+
+    def order(self, order_id: str, text: bytes | int | None) -> Order:
+        where = self._scripts.field(order_id)
+        order = decode_order(text if isinstance(text, bytes) else None, where=where)
+        if order.client_order_id != order_id:
+            raise BadData(f"{where}: expected that order, was {order.client_order_id}")
+        return order
+
+    def count(self, text: str, *, most: int = AT_MS_MAX) -> int:
+        """A whole number as this program writes one; a count of nothing is 0."""
+        # int() alone would take a sign, blanks and the digits of every script.
+        digits = text or "0"
+        is_ours = digits.isascii() and digits.isdecimal() and len(digits) <= len(str(most))
+        if not is_ours or int(digits) > most:
+            raise BadData(
+                f"{self._scripts.field('*')}: expected a whole number from 0 to {most}, was "
+                f"{text!r:.80}"
+            )
+        return int(digits)
+
+    def refusal(self, order_id: str, reply: Reply) -> Exception:
+        match texts(reply):
+            case ["lost", why]:
+                return LeaseLost(f"{order_id}: {why}; stop touching it")
+        return self.corrupt(reply)
+
+    def corrupt(self, reply: Reply) -> BadData:
+        _, order_id, *rest = texts(reply)
+        return BadData(
+            f"{self._scripts.field(order_id)}: expected an order as this program writes it, was "
+            f"{''.join(rest)[:200]!r}. Stop the drains, look {order_id} up at the venue, then "
+            "delete the keys of this queue: the books in PostgreSQL keep every order."
+        )
