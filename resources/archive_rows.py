@@ -7,9 +7,10 @@ from decimal import Decimal
 
 from rebalancer.faults import Rejected
 from rebalancer.money import Symbol
+from rebalancer.order_states import OrderState
 from rebalancer.orders import ClientOrderId, CycleId, Order, PortfolioName, VenueName
 from rebalancer.precision import MarketRule, Side
-from rebalancer.settlement import Fill, OrderState
+from rebalancer.settlement import Fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,11 @@ class SignalLinks:
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """An order and where it stands. Both sums are 0 until it is filled."""
+    """An order and where it stands. Both sums are 0 until it is filled.
+
+    `follows` is the order of its leg before it. `contradiction` says what the venue did that it
+    must not, where it did.
+    """
 
     order: Order
     state: OrderState
@@ -45,7 +50,8 @@ class OrderRow:
     slippage_bps: Decimal | None
     reason: str | None
     venue_order_id: str | None
-    residual_of: ClientOrderId | None
+    follows: ClientOrderId | None
+    contradiction: str | None
     recorded_at_ms: int
     settled_at_ms: int | None
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping, select
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy import Engine, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from rebalancer.errors import BadData
 from rebalancer.faults import Rejected
@@ -19,16 +19,9 @@ from rebalancer.quotes import Quote
 from resources.archive_rows import PrecisionRow
 from resources.postgres_connection import transaction
 from resources.postgres_rows import insert_missing, storable, symbols_text
+from resources.postgres_rules import rule_of, write_rules
 from resources.system_clock import utc_day
-from resources.tables import market_precision, quarantine, ticker_snapshots
-
-_RULE_NUMBERS = (
-    "amount_base_step",
-    "amount_base_min",
-    "amount_base_max",
-    "price_quote_step",
-    "notional_quote_min",
-)
+from resources.tables_market import market_precision, quarantine, ticker_snapshots
 
 
 class MarketArchive:
@@ -42,7 +35,8 @@ class MarketArchive:
     ) -> None:
         """Keep each distinct version of a market's rules, under the day it was observed.
 
-        A version seen again the same day keeps its row, now with the latest payload and moment.
+        A version seen again the same day keeps its row, now with the latest payload and moment;
+        one read within the day by the books stands beside it.
 
         Args:
             venue: Whose rules.
@@ -58,22 +52,8 @@ class MarketArchive:
                     f"{venue} {rule.symbol}: rules observed on {utc_day(rule.observed_at_ms)}"
                     f" cannot be kept under {day}; a past day is read from the archive"
                 )
-        # One row per key: an upsert may not touch the same row twice.
-        newest = sorted(observed, key=lambda pair: pair[0].observed_at_ms)
-        rows = {(rule.symbol, rule.version): _rule_values(rule, text) for rule, text in newest}
-        if not rows:
-            return
-        key = {"venue": venue, "day": day}
-        new = insert(market_precision)
-        upsert = new.on_conflict_do_update(
-            index_elements=list(market_precision.primary_key.columns),
-            set_={name: new.excluded[name] for name in ("payload", "observed_at")},
-            where=new.excluded.observed_at >= market_precision.c.observed_at,
-        )
-        # RETURNING makes SQLAlchemy send many rows in one statement.
-        statement = upsert.returning(market_precision.c.symbol)
         with transaction(self._engine) as connection:
-            connection.execute(statement, [rows[name] | key for name in sorted(rows)])
+            write_rules(connection, venue, observed)
 
     def read_rules(
         self, venue: VenueName, symbols: Collection[Symbol], *, on_or_before: date
@@ -91,7 +71,7 @@ class MarketArchive:
             .ext(distinct_on(table.c.symbol))
         )
         with transaction(self._engine) as connection:
-            rules = [_rule_of(row) for row in connection.execute(query).mappings()]
+            rules = [rule_of(row) for row in connection.execute(query).mappings()]
         return {rule.symbol: rule for rule in rules}
 
     def read_precision_day(self, venue: VenueName, day: date) -> list[PrecisionRow]:
@@ -104,7 +84,7 @@ class MarketArchive:
         )
         with transaction(self._engine) as connection:
             return [
-                PrecisionRow(venue, day, _rule_of(row), row["payload"], row["first_observed_at"])
+                PrecisionRow(venue, day, rule_of(row), row["payload"], row["first_observed_at"])
                 for row in connection.execute(query).mappings()
             ]
 
@@ -179,24 +159,6 @@ class MarketArchive:
             rows.append(values | key | {"digest": digest.hexdigest()})
         with transaction(self._engine) as connection:
             insert_missing(connection, quarantine, rows)
-
-
-def _rule_values(rule: MarketRule, payload: str) -> dict[str, Any]:
-    return {name: getattr(rule, name) for name in _RULE_NUMBERS} | {
-        "symbol": str(rule.symbol),
-        "rules_version": rule.version,
-        "payload": storable(payload),
-        "first_observed_at": rule.observed_at_ms,
-        "observed_at": rule.observed_at_ms,
-    }
-
-
-def _rule_of(row: RowMapping) -> MarketRule:
-    return MarketRule(
-        **{name: row[name] for name in _RULE_NUMBERS},
-        symbol=parse_symbol(row["symbol"]),
-        observed_at_ms=row["observed_at"],
-    )
 
 
 def _rejected_values(row: Rejected) -> dict[str, Any]:

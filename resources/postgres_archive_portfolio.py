@@ -15,7 +15,7 @@ from resources.archive_rows import SignalLinks
 from resources.postgres_connection import transaction
 from resources.postgres_rows import insert_missing
 from resources.system_clock import utc_day
-from resources.tables import balance_snapshots, drift_signals, skipped_legs
+from resources.tables_market import balance_snapshots, drift_signals, skipped_legs
 
 _DRIFT_COLUMNS = (
     "asset",

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InternalError, Operational
 from sqlalchemy.exc import InterfaceError as LostConnection
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from rebalancer.errors import BadConfig, StoreUnavailable
+from rebalancer.errors import BadConfig, BadData, StoreUnavailable
 
 SETTING = "TRIMTAB_DATABASE_URL"
 POOL_SIZE = 20
@@ -98,6 +98,7 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         StoreUnavailable: the server did not answer. The work may be repeated: where the answer to
             the commit was lost it may be on disk, and every write of ours is harmless twice.
         BadConfig: the database lacks our tables or our rights.
+        BadData: a row holds an instant that cannot be read.
     """
     with translated(engine.url), engine.begin() as connection:
         yield connection
@@ -121,6 +122,13 @@ def translated(url: URL) -> Iterator[None]:
         if (bad := _bad_database(url, error)) is not None:
             raise bad from error
         raise
+    except ValueError as error:
+        if not str(error).startswith("year "):
+            raise
+        raise BadData(
+            f"PostgreSQL at {place_of(url)}: a row holds an instant outside the years 1 to 9999 "
+            f"({error}), which this program never writes; correct that row"
+        ) from None
 
 
 def _message(url: URL, error: DBAPIError) -> str:

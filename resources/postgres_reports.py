@@ -7,14 +7,16 @@ from sqlalchemy import Engine, RowMapping, Select, func, select
 
 from rebalancer.faults import DataFault, Rejected
 from rebalancer.money import parse_symbol
+from rebalancer.order_states import OrderState
 from rebalancer.orders import ClientOrderId, CycleId, PortfolioName, VenueName
-from rebalancer.settlement import OrderState
 from resources.archive_rows import BooksSummary, FillRow, OrderEvent, OrderRow, QuarantineRow
 from resources.postgres_connection import transaction
 from resources.postgres_rows import fill_of, order_of
-from resources.tables import fills, order_history, orders, quarantine
+from resources.tables_books import fills, order_history, orders
+from resources.tables_market import quarantine
 
 _SEQUENCE = {state: place for place, state in enumerate(OrderState)}
+"""Sorts what was written before each event had a place of its own."""
 
 
 class Reports:
@@ -46,15 +48,16 @@ class Reports:
         return [_order_row(row) for row in self._rows(query.order_by(*newest), limit)]
 
     def read_history(self, client_order_id: ClientOrderId) -> list[OrderEvent]:
-        """Everything that happened to one order, oldest first."""
+        """Everything that happened to one order, in the order it was written down."""
         table = order_history
         query = select(table).where(table.c.client_order_id == client_order_id)
         with transaction(self._engine) as connection:
-            events = [
-                OrderEvent(client_order_id, row["at"], OrderState(row["state"]), row["detail"])
-                for row in connection.execute(query).mappings()
-            ]
-        return sorted(events, key=lambda event: (event.at_ms, _SEQUENCE[event.state]))
+            rows = connection.execute(query).mappings().all()
+        in_order = sorted(rows, key=lambda row: (row["place"], row["at"], _SEQUENCE[row["state"]]))
+        return [
+            OrderEvent(client_order_id, row["at"], OrderState(row["state"]), row["detail"])
+            for row in in_order
+        ]
 
     def read_fills(
         self,
@@ -101,7 +104,7 @@ class Reports:
 
 
 def _order_row(row: RowMapping) -> OrderRow:
-    residual_of = row["residual_of"]
+    follows = row["follows"]
     return OrderRow(
         order=order_of(row),
         state=OrderState(row["state"]),
@@ -110,7 +113,8 @@ def _order_row(row: RowMapping) -> OrderRow:
         slippage_bps=row["slippage_bps"],
         reason=row["reason"],
         venue_order_id=row["venue_order_id"],
-        residual_of=None if residual_of is None else ClientOrderId(residual_of),
+        follows=None if follows is None else ClientOrderId(follows),
+        contradiction=row["contradiction"],
         recorded_at_ms=row["recorded_at"],
         settled_at_ms=row["settled_at"],
     )

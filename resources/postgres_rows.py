@@ -1,12 +1,15 @@
 """Between the domain's values and the rows of our tables, and the bulk writes all stores share."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Table
 from sqlalchemy.dialects.postgresql import insert
 
-from rebalancer.money import Symbol, parse_symbol
+from rebalancer.errors import BadData
+from rebalancer.money import Symbol, parse_symbol, to_decimal
 from rebalancer.orders import Order
 from rebalancer.settlement import Fill
 
@@ -18,12 +21,16 @@ _ORDER_PLAIN = (
     "side",
     "amount_base",
     "limit_price_quote",
+    "worst_price_quote",
     "arrival_mid_quote",
     "drift_bps",
     "urgency",
     "rules_version",
     "slice_index",
     "attempt",
+    "style",
+    "leg_rest_base",
+    "least_base",
 )
 _FILL_PLAIN = (
     "trade_id",
@@ -66,27 +73,48 @@ def order_values(order: Order) -> dict[str, Any]:
 
 
 def order_of(row: RowMapping) -> Order:
-    """The order that a row of `orders` describes."""
-    return Order(
-        **{name: row[name] for name in _ORDER_PLAIN},
-        symbol=parse_symbol(row["symbol"]),
-        planned_at_ms=row["planned_at"],
-        expires_at_ms=row["expires_at"],
-    )
+    """The order that a row of `orders` describes. Raises BadData where it describes none."""
+    with _readable("orders", row):
+        return Order(
+            **{name: _exact(row[name]) for name in _ORDER_PLAIN},
+            symbol=parse_symbol(row["symbol"]),
+            planned_at_ms=row["planned_at"],
+            expires_at_ms=row["expires_at"],
+        )
 
 
-def fill_values(fill: Fill, *, venue: str, symbol: Symbol) -> dict[str, Any]:
-    """A row of `fills`."""
+def fill_values(fill: Fill, order: Order, *, now_ms: int) -> dict[str, Any]:
+    """A row of `fills`, for a fill of `order` that is booked now."""
     return {name: getattr(fill, name) for name in _FILL_PLAIN} | {
-        "venue": venue,
-        "symbol": str(symbol),
+        "venue": order.venue,
+        "symbol": str(order.symbol),
         "filled_at": fill.filled_at_ms,
+        "recorded_at": now_ms,
     }
 
 
 def fill_of(row: RowMapping) -> Fill:
-    """The fill that a row of `fills` describes."""
-    return Fill(**{name: row[name] for name in _FILL_PLAIN}, filled_at_ms=row["filled_at"])
+    """The fill that a row of `fills` describes. Raises BadData where it describes none."""
+    with _readable("fills", row):
+        numbers = {name: _exact(row[name]) for name in _FILL_PLAIN}
+        return Fill(**numbers, filled_at_ms=row["filled_at"])
+
+
+@contextmanager
+def _readable(table: str, row: RowMapping) -> Iterator[None]:
+    """Name a row that somebody else wrote, instead of trading on it."""
+    try:
+        yield
+    except ValueError as problem:
+        raise BadData(
+            f"PostgreSQL, {table}, {row['client_order_id']!r:.80}: expected a row as this program "
+            f"writes it, {problem}. Look the order up at the venue and correct the row"
+        ) from None
+
+
+def _exact(value: Any) -> Any:
+    """A number no longer than the domain can reckon with; anything else as it is."""
+    return to_decimal(value) if isinstance(value, Decimal) else value
 
 
 def symbols_text(symbols: Iterable[Symbol]) -> list[str]:

@@ -31,6 +31,18 @@ def is_newest(engine: Engine) -> bool:
         return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == newest)
 
 
+def bring_up_to_date(engine: Engine, *, today: date, months_ahead: int) -> None:
+    """Make the newest tables and the months ahead, where that is not done yet.
+
+    Raises:
+        BadConfig: a newer Trimtab has upgraded this database before.
+        StoreUnavailable: the server did not answer.
+    """
+    if not is_newest(engine):
+        upgrade_database(engine)
+        ensure_order_history_partitions(engine, today=today, months_ahead=months_ahead)
+
+
 def upgrade_database(target: Engine | str) -> str:
     """Bring the tables to the newest revision; all of it or nothing. Twice changes nothing.
 
@@ -157,7 +169,7 @@ def _set_default_aside(connection: Connection) -> None:
 
 
 def _take_back_strays(connection: Connection) -> None:
-    columns = "client_order_id, at, state, detail"
+    columns = "client_order_id, at, state, place, detail"
     connection.execute(
         text(f"INSERT INTO order_history ({columns}) SELECT {columns} FROM order_history_strays")
     )

@@ -1,0 +1,59 @@
+"""Rows of fills: written once, and compared with what the venue tells later."""
+
+from sqlalchemy import Connection, select, tuple_
+
+from rebalancer.errors import BooksDisagree
+from rebalancer.orders import Order
+from rebalancer.settlement import Fill, Settlement
+from resources.postgres_rows import fill_of, fill_values, insert_missing
+from resources.tables_books import fills
+
+
+def write_fills(connection: Connection, settlement: Settlement, *, now_ms: int) -> None:
+    """Insert the fills that are new.
+
+    Raises:
+        BooksDisagree: a trade of the market is on the books already, and told otherwise there.
+    """
+    if not settlement.fills:
+        return
+    order = settlement.order
+    rows = [fill_values(fill, order, now_ms=now_ms) for fill in settlement.fills]
+    new = insert_missing(connection, fills, rows)
+    if len(new) == len(rows):
+        return
+    key = tuple_(fills.c.venue, fills.c.symbol, fills.c.trade_id)
+    wanted = [(row["venue"], row["symbol"], row["trade_id"]) for row in rows]
+    known = connection.execute(select(fills).where(key.in_(wanted))).mappings()
+    booked = {row["trade_id"]: fill_of(row) for row in known}
+    for fill in settlement.fills:
+        if booked[fill.trade_id] != fill:
+            raise BooksDisagree(
+                f"trade {fill.trade_id} of {order.symbol} at {order.venue}: the books hold "
+                f"{booked[fill.trade_id]}, the venue now says {fill}"
+            )
+
+
+def require_told_again(connection: Connection, settlement: Settlement) -> tuple[Fill, ...]:
+    """See that every booked fill of the order is told again, word for word.
+
+    Returns:
+        The fills that are not on the books yet.
+
+    Raises:
+        BooksDisagree: the venue has taken a trade back, or tells it otherwise.
+    """
+    told = {fill.trade_id: fill for fill in settlement.fills}
+    for fill in _read_fills(connection, settlement.order):
+        again = told.pop(fill.trade_id, None)
+        if again != fill:
+            raise BooksDisagree(
+                f"{fill.client_order_id}: the books hold trade {fill.trade_id} as {fill}, "
+                f"the venue now says {again or 'nothing of it'}"
+            )
+    return tuple(told.values())
+
+
+def _read_fills(connection: Connection, order: Order) -> list[Fill]:
+    query = select(fills).where(fills.c.client_order_id == order.client_order_id)
+    return [fill_of(row) for row in connection.execute(query).mappings()]
