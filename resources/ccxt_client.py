@@ -8,11 +8,14 @@ import json
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 from rebalancer.errors import BadData
 
+RETRY_AFTER_MS_MAX = 3 * 86_400_000
+"""The longest ban known (Binance: three days). An order asleep for longer would never wake."""
 _EVIDENCE = "trimtab_evidence"
 # Each task has its own value, so orders sent side by side do not see each other's answers.
 _SUCCEEDED: ContextVar[bool] = ContextVar("succeeded", default=False)
@@ -31,6 +34,16 @@ def evidence_of(error: BaseException) -> Evidence | None:
     """The answer behind an error, or None when there was no answer."""
     found = vars(error).get(_EVIDENCE)
     return found if isinstance(found, Evidence) else None
+
+
+def attach_evidence(
+    error: Exception, status: int, headers: Mapping[str, str] | None, response: Any
+) -> None:
+    """Let an error carry the answer that it was raised for."""
+    code = response.get("code") if isinstance(response, dict) else None
+    vars(error)[_EVIDENCE] = Evidence(
+        status, None if code is None else str(code), read_retry_after_ms(headers)
+    )
 
 
 def forget_success() -> None:
@@ -92,22 +105,66 @@ def real_url(url: str, origins: Mapping[str, str]) -> str:
 
 
 def read_retry_after_ms(headers: Mapping[str, str] | None) -> int | None:
-    """The venue's Retry-After in milliseconds; None when absent or not whole seconds."""
+    """The venue's Retry-After in milliseconds, in bounds; None when absent or not whole seconds."""
     for name, value in (headers or {}).items():
-        if name.lower() == "retry-after" and value.strip().isdecimal():
-            return int(value) * 1_000
+        if name.lower() == "retry-after" and value.isascii() and value.strip().isdecimal():
+            return int(min(Decimal(value) * 1_000, Decimal(RETRY_AFTER_MS_MAX)))
     return None
 
 
+def pick(row: Any, place: int | str) -> Any:
+    """What stands in one place of a row, a list or a table; None where nothing does."""
+    try:
+        return row[place]
+    except (LookupError, TypeError):
+        return None
+
+
+def book_as_sent(
+    _self: Any, answer: Any, symbol: Any, timestamp: Any = None, bids: Any = "bids",
+    asks: Any = "asks", price: Any = 0, amount: Any = 1, _count_or_id: Any = 2,
+) -> Any:  # fmt: skip
+    """An order book with its levels as the venue wrote them, in the order it wrote them."""
+    sides = {"bids": (answer or {}).get(bids), "asks": (answer or {}).get(asks)}
+    levels = {
+        name: [(pick(row, price), pick(row, amount)) for row in rows or ()]
+        for name, rows in sides.items()
+    }
+    return {"symbol": symbol, "timestamp": timestamp, **levels}
+
+
+def refuse_redirects(session: Any) -> None:
+    """Never follow one: a 307 sends the same order once more, with the key, to whoever it names."""
+    import aiohttp
+
+    async def refuse(
+        _session: Any, _context: Any, told: aiohttp.TraceRequestRedirectParams
+    ) -> None:
+        told.response.close()
+        raise BadData(
+            f"answered {told.method} with a redirect (status {told.response.status}), which is not "
+            "followed; put the address that answers itself into rest_url"
+        )
+
+    watch = aiohttp.TraceConfig()
+    watch.on_request_redirect.append(refuse)
+    watch.freeze()
+    session.trace_configs.append(watch)
+
+
 def exact_class(exchange_class: Any) -> Any:
-    """Derive a class from one of ccxt's that differs in four things.
+    """Derive a class from one of ccxt's that differs in seven things.
 
     - numbers in JSON stay text, and tickers and balances are handed over as parsed: ccxt's own
       finishing drops zeros, and one NaN row makes it drop every other row;
     - ticker rows stay a list, so that a symbol sent twice is seen twice;
     - errors are sorted as if the real venue had answered, because ccxt chooses some of its tables
       by the address; and each carries its Evidence;
-    - a success without a readable body is an error, not an empty answer; a real one is noted.
+    - a success without a readable body is an error, not an empty answer; a real one is noted;
+    - levels of an order book stay as sent: ccxt makes floats of them and sorts them;
+    - every request is sent once: aiohttp by itself sends PUT and DELETE again when a kept line
+      closes without an answer, and some venues take orders by PUT;
+    - a redirect is an error: it would carry the order and the key to another address.
     """
 
     def handle_errors(
@@ -123,13 +180,20 @@ def exact_class(exchange_class: Any) -> Any:
             self.handle_http_status_code(status, reason, url, method, body)
             if response is None:
                 raise BadData(f"answered {method} with a body that is not JSON")
+            if not 200 <= status < 300:
+                raise BadData(f"answered {method} with status {status}, which is no success")
         except Exception as error:
-            code = response.get("code") if isinstance(response, dict) else None
-            vars(error)[_EVIDENCE] = Evidence(
-                status, None if code is None else str(code), read_retry_after_ms(headers)
-            )
+            attach_evidence(error, status, headers, response)
             raise
         note_success()
+
+    def open_once(self: Any, lazy: bool = False) -> None:
+        before = self.session
+        exchange_class.open(self, lazy)
+        if self.session is not None and self.session is not before:
+            # There is no public switch. A contract test counts what arrives.
+            self.session._retry_connection = False
+            refuse_redirects(self.session)
 
     def parse_tickers(self: Any, tickers: Any, symbols: Any = None, params: Any = None) -> Any:
         if not isinstance(tickers, list):
@@ -141,7 +205,9 @@ def exact_class(exchange_class: Any) -> Any:
         "origins": {},
         "on_json_response": staticmethod(load_json),
         "handle_errors": handle_errors,
+        "open": open_once,
         "parse_tickers": parse_tickers,
+        "parse_order_book": book_as_sent,
         "safe_ticker": lambda _self, ticker, _market=None: ticker,
         "safe_balance": lambda _self, balance: balance,
     }

@@ -15,6 +15,7 @@ from rebalancer.errors import (
     VenueDenied,
     VenueUnavailable,
 )
+from rebalancer.settlement import RefusalKind
 from resources.ccxt_client import evidence_of
 
 RETRY_AFTER_MS = 1_000
@@ -23,24 +24,24 @@ REASON_LENGTH_MAX = 300
 
 
 class Meaning(StrEnum):
-    """What became of an order whose submission raised."""
+    """What became of an order whose submission raised, when it was not refused."""
 
-    REFUSED = "refused"
-    DENIED = "denied"
     NOT_SENT = "not sent"
     UNANSWERED = "unanswered"
 
 
 # The first class of an error's ancestry that is listed decides, so children may differ.
-_ON_SUBMIT: Mapping[str, Meaning] = {
-    "InsufficientFunds": Meaning.REFUSED,
-    "InvalidOrder": Meaning.REFUSED,
-    "BadRequest": Meaning.REFUSED,
-    "ArgumentsRequired": Meaning.REFUSED,
-    "NotSupported": Meaning.REFUSED,
-    "OperationRejected": Meaning.REFUSED,
-    "AuthenticationError": Meaning.DENIED,
-    "RestrictedLocation": Meaning.DENIED,
+# A kind of refusal stands for itself.
+_ON_SUBMIT: Mapping[str, Meaning | RefusalKind] = {
+    "InsufficientFunds": RefusalKind.FUNDS,
+    "OrderImmediatelyFillable": RefusalKind.WOULD_TAKE,
+    "InvalidOrder": RefusalKind.OTHER,
+    "BadRequest": RefusalKind.OTHER,
+    "ArgumentsRequired": RefusalKind.OTHER,
+    "NotSupported": RefusalKind.OTHER,
+    "OperationRejected": RefusalKind.OTHER,
+    "AuthenticationError": RefusalKind.DENIED,
+    "RestrictedLocation": RefusalKind.DENIED,
     "DDoSProtection": Meaning.NOT_SENT,
     "RateLimitExceeded": Meaning.NOT_SENT,
     "InvalidNonce": Meaning.NOT_SENT,
@@ -56,6 +57,16 @@ _ON_SUBMIT: Mapping[str, Meaning] = {
 _DENIED_CODES = frozenset({"-2015", "-2014", "-1022"})
 _UP_CURE = "that it is up and can be reached; where it is set, rest_url replaces its address"
 _DUPLICATE = re.compile(r"duplicate", re.IGNORECASE)
+_RULES_CODES = frozenset({"-1013", "-1111"})
+# Of refusals whose class says no more than "no": the venue's words for an order off its rules.
+_RULES = re.compile(
+    r"filter failure|amount precision|lot_size|notional|price_filter|order minimum not met"
+    r"|invalid price|cost minimum not met|tick ?size|step ?size",
+    re.IGNORECASE,
+)
+# Kraken has no class for it, and there no look-up could prove that the order was never placed.
+_WOULD_TAKE = re.compile(r"immediately match and take|EOrder:Post only order", re.IGNORECASE)
+_RATE_LIMITS = frozenset({"DDoSProtection", "RateLimitExceeded"})
 # These are raised before a byte of the request leaves.
 _NEVER_CONNECTED = frozenset({"ClientConnectorError", "ConnectionTimeoutError", "gaierror"})
 _SILENT = frozenset({"NetworkError", "OperationFailed", "TimeoutError", "BadData"})
@@ -80,7 +91,7 @@ def never_connected(error: BaseException) -> bool:
     return cause is not None and not _NEVER_CONNECTED.isdisjoint(ancestry(cause))
 
 
-def judge_submit(error: BaseException) -> Meaning:
+def judge_submit(error: BaseException) -> Meaning | RefusalKind:
     """Say what became of an order whose submission raised `error`."""
     if never_connected(error):
         return Meaning.NOT_SENT
@@ -88,19 +99,42 @@ def judge_submit(error: BaseException) -> Meaning:
     evidence = evidence_of(error)
     if evidence is not None:
         if evidence.code in _DENIED_CODES:
-            return Meaning.DENIED
+            return RefusalKind.DENIED
         # Any 5xx may have reached the matching engine, unless the venue names its maintenance.
         if evidence.status >= 500 or evidence.status == 408:
             return Meaning.NOT_SENT if "OnMaintenance" in kinds else Meaning.UNANSWERED
+        if _WOULD_TAKE.search(str(error)):
+            return RefusalKind.WOULD_TAKE
     meaning = next((_ON_SUBMIT[kind] for kind in kinds if kind in _ON_SUBMIT), Meaning.UNANSWERED)
-    is_duplicate = meaning is Meaning.REFUSED and _DUPLICATE.search(str(error))
-    return Meaning.UNANSWERED if is_duplicate else meaning
+    if meaning is not RefusalKind.OTHER:
+        return meaning
+    if _DUPLICATE.search(str(error)):
+        return Meaning.UNANSWERED
+    has_rules_code = evidence is not None and evidence.code in _RULES_CODES
+    is_rules = has_rules_code or _RULES.search(str(error)) is not None
+    return RefusalKind.RULES if is_rules else RefusalKind.OTHER
 
 
 def is_absence(error: BaseException) -> bool:
     """Say whether a targeted look-up was answered in full, and the order is not there."""
     evidence = evidence_of(error)
     return evidence is not None and evidence.status < 500 and "OrderNotFound" in ancestry(error)
+
+
+def is_no_such_page(error: BaseException) -> bool:
+    """Say whether the venue answered that it has no such address at all."""
+    evidence = evidence_of(error)
+    return evidence is not None and evidence.status == 404
+
+
+def is_rate_limit(error: BaseException) -> bool:
+    """Say whether the venue asked for fewer requests: nobody should ask before it said."""
+    evidence = evidence_of(error)
+    if evidence is not None:
+        return evidence.status in (418, 429) or (
+            evidence.code not in _DENIED_CODES and not _RATE_LIMITS.isdisjoint(ancestry(error))
+        )
+    return not _RATE_LIMITS.isdisjoint(ancestry(error))
 
 
 def retry_after_ms(error: BaseException) -> int:
@@ -153,5 +187,6 @@ def explain_read(
         return VenueUnavailable(
             f"{where}. Check {cure}",
             retry_after_ms=retry_after_ms(error),
+            is_rate_limit=is_rate_limit(error),
         )
     return BadData(f"{where}. Nothing of the answer is used; the next cycle asks again")

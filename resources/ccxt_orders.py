@@ -1,34 +1,35 @@
-"""Placing one order, finding it again, and reading its trades.
+"""Placing one order, finding it again, and ending it.
 
 A submission is sent once and answers with a value. Whatever is not understood is Unanswered.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from rebalancer.errors import BadData
 from rebalancer.money import plain, to_decimal
-from rebalancer.orders import Order
+from rebalancer.orders import Order, OrderStyle
 from rebalancer.queue import SendPermit
 from rebalancer.settlement import (
     Absent,
     Accepted,
-    Fill,
     LookUp,
     NotSent,
+    RefusalKind,
     Refused,
     Submission,
     Unanswered,
 )
 from resources.ccxt_client import forget_success, had_success
-from resources.ccxt_dialects import TRADES_PAGE
-from resources.ccxt_errors import Meaning, is_absence, judge_submit, retry_after_ms
-from resources.ccxt_reading import find_order, find_trade, read_accepted, read_fill
+from resources.ccxt_errors import Meaning, is_absence, is_rate_limit, judge_submit, retry_after_ms
+from resources.ccxt_reading import find_order, find_trade, read_accepted
 from resources.ccxt_session import CcxtSession
+from resources.ccxt_trades import CLOCK_SLACK_MS
 
-TRADES_PAGES_MAX = 20
-CLOCK_SLACK_MS = 60_000
-"""How long before its planning an order is searched for: the venue's clock may be behind ours."""
+# Post-only in ccxt's one word: LIMIT_MAKER, post_only, oflags=post, PostOnly, poc.
+_STYLES: Mapping[OrderStyle, dict[str, Any]] = {
+    "take": {"timeInForce": "IOC"},
+    "post": {"postOnly": True},
+}
 _LISTS_OF_ORDERS = {
     "fetchOpenOrders": "fetch_open_orders",
     "fetchClosedOrders": "fetch_closed_orders",
@@ -44,12 +45,12 @@ async def submit(session: CcxtSession, permit: SendPermit) -> Submission:
         await session.load_markets()
     except Exception as error:
         reason = f"the markets could not be read first: {session.explain(error)}"
-        return NotSent(order, reason, retry_after_ms(error))
+        return NotSent(order, reason, retry_after_ms(error), is_rate_limit(error))
     if session.clock.now_ms() >= permit.valid_until_ms:
         return NotSent(order, "the permit ran out before the order could be sent", 0)
     try:
         if misfit := _misfit(session.client, order):
-            return Refused(order, misfit)
+            return Refused(order, misfit, RefusalKind.RULES)
         forget_success()
         answer = await session.ask(_create(session, order))
     except Exception as error:
@@ -82,45 +83,32 @@ async def look_up(session: CcxtSession, order: Order) -> LookUp:
         if session.dialect.look_up_field is not None and is_absence(error):
             return Absent(order)
         await session.mend_clock(error)
-        return Unanswered(order, session.explain(error))
+        wait_ms = retry_after_ms(error) if is_rate_limit(error) else 0
+        return Unanswered(order, session.explain(error), rate_limit_ms=wait_ms)
     accepted = read_accepted(order, found, spelled_id)
     return accepted if isinstance(accepted, Accepted) else Unanswered(order, accepted)
 
 
-async def fetch_fills(session: CcxtSession, order: Order, venue_order_id: str) -> tuple[Fill, ...]:
-    """Every trade of one order, page by page.
+async def cancel(session: CcxtSession, order: Order, venue_order_id: str | None) -> None:
+    """Ask the venue to end a resting order: one request at most, and whatever it answers is fine.
 
-    Raises:
-        BadData: a trade cannot be read exactly, or there are more than 20 pages.
+    By the venue's id where we know it; otherwise by ours, where the venue takes ours.
     """
-    field = session.dialect.trades_field
-    since_ms = None if field else order.planned_at_ms - CLOCK_SLACK_MS
-    position = since_ms, {field: venue_order_id} if field else {}
-    seen: dict[str, Mapping[str, Any]] = {}
-    for _ in range(TRADES_PAGES_MAX):
-        page = await session.ask(
-            session.client.fetch_my_trades(str(order.symbol), position[0], TRADES_PAGE, position[1])
-        )
-        fresh = {str(trade["id"]): trade for trade in page if str(trade["id"]) not in seen}
-        seen |= fresh
-        following = _after(session, position, page)
-        if not fresh or (field and len(page) < TRADES_PAGE) or following == position:
-            ours = [trade for trade in seen.values() if str(trade["order"]) == venue_order_id]
-            return tuple(read_fill(order, trade) for trade in ours)
-        position = following
-    raise BadData(f"{order.client_order_id}: more than {TRADES_PAGES_MAX * TRADES_PAGE} trades")
-
-
-def _after(
-    session: CcxtSession, position: tuple[int | None, dict[str, Any]], page: Sequence[Any]
-) -> tuple[int | None, dict[str, Any]]:
-    """Where the page after this one begins: behind its last trade, or at that trade's time."""
-    if not page:
-        return position
-    since_ms, params = position
-    if field := session.dialect.next_trade_field:
-        return since_ms, params | {field: int(page[-1]["id"]) + 1}
-    return page[-1]["timestamp"], params
+    dialect, spelled_id = session.dialect, session.dialect.spell(order.client_order_id)
+    target, params = venue_order_id, {}
+    if venue_order_id is None and dialect.cancel_field is not None:
+        params = {dialect.cancel_field: spelled_id}
+    elif venue_order_id is None and dialect.ends_by_our_id:
+        target = spelled_id
+    elif venue_order_id is None:
+        session.client.logger.warning("%s: no cancel without the venue's own id", spelled_id)
+        return
+    try:
+        await session.load_markets()
+        await session.ask(session.client.cancel_order(target, str(order.symbol), params))
+    except Exception as error:
+        await session.mend_clock(error)
+        session.client.logger.info("%s: not cancelled: %s", spelled_id, session.explain(error))
 
 
 def _create(session: CcxtSession, order: Order) -> Awaitable[Any]:
@@ -131,10 +119,8 @@ def _create(session: CcxtSession, order: Order) -> Awaitable[Any]:
         order.side,
         plain(order.amount_base),
         plain(order.limit_price_quote),
-        {
-            "timeInForce": "IOC",
-            session.dialect.id_field: session.dialect.spell(order.client_order_id),
-        },
+        _STYLES[order.style]
+        | {session.dialect.id_field: session.dialect.spell(order.client_order_id)},
     )
     return created
 
@@ -163,13 +149,13 @@ async def _unaccepted(session: CcxtSession, order: Order, error: Exception) -> S
     reason = session.explain(error)
     # ccxt also raises "bad request" while it reads the answer to an order that was taken.
     match Meaning.UNANSWERED if had_success() else judge_submit(error):
-        case Meaning.REFUSED:
-            return Refused(order, reason)
-        case Meaning.DENIED:
-            return Refused(order, f"denied: {reason}")
+        case RefusalKind.DENIED:
+            return Refused(order, f"denied: {reason}", RefusalKind.DENIED)
+        case RefusalKind() as kind:
+            return Refused(order, reason, kind)
         case Meaning.NOT_SENT:
             await session.mend_clock(error)
-            return NotSent(order, reason, retry_after_ms(error))
+            return NotSent(order, reason, retry_after_ms(error), is_rate_limit(error))
         case Meaning.UNANSWERED:
             return Unanswered(order, reason)
 

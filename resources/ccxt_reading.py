@@ -1,24 +1,24 @@
-"""From the client's dictionaries to the domain's raw rows, fills and answers.
+"""From the client's dictionaries to balances, fills and answers.
 
-Pure. A number is the venue's own text or it is refused: nothing here has ever been a float.
+Pure. A number is the venue's own text or it is refused: nothing here has ever been a float. A
+market's rules and its ticker are read in `ccxt_market_reading`.
 """
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from rebalancer.balances import RawBalance
 from rebalancer.errors import BadData
-from rebalancer.money import ZERO, Asset, Symbol, exact, plain, to_decimal
+from rebalancer.money import ZERO, Asset, exact, plain, to_decimal
 from rebalancer.orders import Order
-from rebalancer.precision import RawRule
-from rebalancer.quotes import RawTicker
 from rebalancer.settlement import Accepted, Fill
 
+AT_MS_MAX = 253_402_300_799_999
+"""The last millisecond of the year 9999: no store of ours knows a later one."""
 CLOSED = frozenset({"closed", "canceled", "expired", "rejected"})
 _NOT_ASSETS = frozenset({"info", "free", "used", "total", "debt", "timestamp", "datetime"})
-_NOTIONAL_FILTERS = ("NOTIONAL", "MIN_NOTIONAL")
 
 
 def read_text(value: object, what: str) -> str | None:
@@ -30,8 +30,8 @@ def read_text(value: object, what: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise BadData(f"{what}: expected text, was {type(value).__name__} {value!r}")
+        return str(Decimal(value))  # str() alone refuses thousands of digits
+    raise BadData(f"{what}: expected text, was {type(value).__name__} {value!r:.80}")
 
 
 def read_number(value: object, what: str) -> Decimal:
@@ -42,42 +42,6 @@ def read_number(value: object, what: str) -> Decimal:
         raise BadData(f"{what}: {error}") from None
 
 
-def is_tradable(market: Mapping[str, Any] | None) -> bool:
-    """Say whether a market is a spot market that the venue does not call inactive."""
-    return market is not None and market.get("spot") is True and market.get("active") is not False
-
-
-def raw_rule(symbol: Symbol, market: Mapping[str, Any], observed_at_ms: int) -> RawRule:
-    """One market's rules as sent. A minimum the venue does not have is "0"."""
-    precision, limits = market["precision"], market["limits"]
-    filters = _filters_of(market)
-    has_lot = any(row.get("filterType") == "LOT_SIZE" for row in filters)
-    amount_min = read_text(limits["amount"].get("min"), f"{symbol} amount min")
-    return RawRule(
-        symbol=symbol,
-        amount_step=read_text(precision.get("amount"), f"{symbol} amount step"),
-        # A lot filter without a readable minimum is a fault; no lot filter is no minimum.
-        amount_min="0" if amount_min is None and not has_lot else amount_min,
-        amount_max=_amount_max(symbol, limits),
-        price_step=read_text(precision.get("price"), f"{symbol} price step"),
-        notional_min=_notional_min(symbol, filters, limits),
-        payload=json.dumps(market["info"], sort_keys=True),
-        observed_at_ms=observed_at_ms,
-    )
-
-
-def raw_ticker(symbol: Symbol, ticker: Mapping[str, Any], observed_at_ms: int) -> RawTicker:
-    """One ticker as sent; venues name the last trade `last` or `close`."""
-    last = ticker.get("last")
-    return RawTicker(
-        symbol=symbol,
-        bid=read_text(ticker.get("bid"), f"{symbol} bid"),
-        ask=read_text(ticker.get("ask"), f"{symbol} ask"),
-        last=read_text(ticker.get("close") if last is None else last, f"{symbol} last"),
-        observed_at_ms=observed_at_ms,
-    )
-
-
 def raw_balances(account: Mapping[str, Any], observed_at_ms: int) -> tuple[RawBalance, ...]:
     """Every asset with anything free or locked, and every asset that cannot be read."""
     rows = [
@@ -85,7 +49,7 @@ def raw_balances(account: Mapping[str, Any], observed_at_ms: int) -> tuple[RawBa
         for asset, parts in account.items()
         if asset not in _NOT_ASSETS and isinstance(parts, Mapping)
     ]
-    return tuple(row for row in rows if not (_is_zero(row.free) and _is_zero(row.locked)))
+    return tuple(row for row in rows if not (is_zero(row.free) and is_zero(row.locked)))
 
 
 def listed_balances(
@@ -113,7 +77,7 @@ def listed_balances(
         )
         for row in rows
     ]
-    return tuple(row for row in balances if not (_is_zero(row.free) and _is_zero(row.locked)))
+    return tuple(row for row in balances if not (is_zero(row.free) and is_zero(row.locked)))
 
 
 def read_accepted(order: Order, answer: object, spelled_id: str) -> Accepted | str:
@@ -121,12 +85,12 @@ def read_accepted(order: Order, answer: object, spelled_id: str) -> Accepted | s
     if not isinstance(answer, Mapping):
         return f"expected an order, was {type(answer).__name__}"
     venue_order_id, status = answer.get("id"), answer.get("status")
-    if not venue_order_id:
+    if not _is_name(venue_order_id):
         return "the answer has no order id"
     if answer.get("clientOrderId") not in (None, spelled_id):
         return f"asked about {spelled_id}, was told of {answer.get('clientOrderId')}"
-    if status not in CLOSED and status != "open":
-        return f"order {venue_order_id} has the unknown status {status!r}"
+    if not isinstance(status, str) or status not in (*CLOSED, "open"):
+        return f"order {venue_order_id!r:.80} has the unknown status {status!r:.80}"
     try:
         filled = read_number(answer.get("filled"), f"order {venue_order_id} filled")
     except BadData as error:
@@ -136,26 +100,45 @@ def read_accepted(order: Order, answer: object, spelled_id: str) -> Accepted | s
     return Accepted(order, str(venue_order_id), status in CLOSED, filled)
 
 
-def read_fill(order: Order, trade: Mapping[str, Any]) -> Fill:
-    """One trade, exactly. Raises BadData."""
-    what = f"trade {trade.get('id')} of {order.client_order_id}"
+@dataclass(frozen=True, slots=True)
+class TradeTerms:
+    """What every trade says, whoever placed its order."""
+
+    trade_id: str
+    amount_base: Decimal
+    price_quote: Decimal
+    fee_asset: Asset | None
+    fee_amount: Decimal
+    is_maker: bool
+    filled_at_ms: int
+
+
+def read_trade_terms(trade: Mapping[str, Any], what: str) -> TradeTerms:
+    """The terms of one trade, exactly. Raises BadData, which says `what` it is about."""
     trade_id, at_ms = trade.get("id"), trade.get("timestamp")
-    if not trade_id or not isinstance(at_ms, int):
-        raise BadData(f"{what}: expected an id and a time, was {trade_id!r} and {at_ms!r}")
+    if not _is_name(trade_id) or type(at_ms) is not int or not 0 <= at_ms <= AT_MS_MAX:
+        raise BadData(f"{what}: expected an id and a time from 1970 to 9999")
     amount = read_number(trade.get("amount"), f"{what}, amount")
     price = read_number(trade.get("price"), f"{what}, price")
     if amount <= 0 or price <= 0:
         raise BadData(f"{what}: expected amount and price above 0, was {amount} at {price}")
     fee_asset, fee_amount = _read_fee(trade, what)
+    is_maker = trade.get("takerOrMaker") == "maker"
+    return TradeTerms(str(trade_id), amount, price, fee_asset, fee_amount, is_maker, at_ms)
+
+
+def read_fill(order: Order, trade: Mapping[str, Any]) -> Fill:
+    """One trade of an order of ours, exactly. Raises BadData."""
+    terms = read_trade_terms(trade, f"trade {trade.get('id')} of {order.client_order_id}")
     return Fill(
-        trade_id=str(trade_id),
+        trade_id=terms.trade_id,
         client_order_id=order.client_order_id,
-        amount_base=amount,
-        price_quote=price,
-        fee_asset=fee_asset,
-        fee_amount=fee_amount,
-        is_maker=trade.get("takerOrMaker") == "maker",
-        filled_at_ms=at_ms,
+        amount_base=terms.amount_base,
+        price_quote=terms.price_quote,
+        fee_asset=terms.fee_asset,
+        fee_amount=terms.fee_amount,
+        is_maker=terms.is_maker,
+        filled_at_ms=terms.filled_at_ms,
     )
 
 
@@ -168,10 +151,25 @@ def find_order(rows: Iterable[object], spelled_id: str) -> Mapping[str, Any] | N
 def find_trade(rows: Iterable[object], spelled_id: str) -> Mapping[str, Any] | None:
     """A trade whose own text carries our id: the venue's word for it differs."""
     trades = (row for row in rows if isinstance(row, Mapping))
-    return next((row for row in trades if spelled_id in (row.get("info") or {}).values()), None)
+    return next((row for row in trades if spelled_id in info_of(row).values()), None)
+
+
+def _is_name(value: object) -> bool:
+    """Say whether a venue's own name of a thing is one that a database can keep."""
+    if type(value) not in (str, int) or not value:
+        return False
+    return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in str(value))
+
+
+def info_of(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the venue itself wrote, where that is a table."""
+    info = row.get("info")
+    return info if isinstance(info, Mapping) else {}
 
 
 def _raw_balance(asset: str, parts: Mapping[str, Any], observed_at_ms: int) -> RawBalance:
+    if not _is_name(asset):
+        raise BadData(f"balances: expected the name of an asset, was {asset!r:.80}")
     free, used, total = (
         read_text(parts.get(name), f"{asset} {name}") for name in ("free", "used", "total")
     )
@@ -193,63 +191,25 @@ def _difference(total: str | None, part: str) -> str | None:
         return None
 
 
-def _is_zero(text: str | None) -> bool:
+def is_zero(text: str | None) -> bool:
+    """Say whether a text is a number, and that number is 0."""
     try:
         return text is not None and to_decimal(text) == 0
     except ValueError:
         return False
 
 
-def _filters_of(market: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    """The venue's own filters where it has them (Binance and its relatives)."""
-    info = market["info"]
-    rows = info.get("filters") if isinstance(info, Mapping) else None
-    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else ()
-
-
-def _notional_min(
-    symbol: Symbol, filters: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]
-) -> str | None:
-    """The highest of the minima that apply; ccxt takes the first it finds."""
-    stated = [
-        read_text(row.get("minNotional", row.get("notional")), f"{symbol} minimum notional")
-        for row in filters
-        if row.get("filterType") in _NOTIONAL_FILTERS
-    ]
-    if not stated:
-        stated = [read_text((limits.get("cost") or {}).get("min"), f"{symbol} minimum cost")]
-        return "0" if stated == [None] else stated[0]
-    return _extreme(stated, highest=True)
-
-
-def _amount_max(symbol: Symbol, limits: Mapping[str, Any]) -> str | None:
-    """The lower of the two lot limits. A market lot of zero is switched off."""
-    lot = read_text(limits["amount"].get("max"), f"{symbol} amount max")
-    market_lot = read_text((limits.get("market") or {}).get("max"), f"{symbol} market lot")
-    stated = [lot] if market_lot is None or _is_zero(market_lot) else [lot, market_lot]
-    return _extreme([text for text in stated if text is not None], highest=False)
-
-
-def _extreme(texts: Sequence[str | None], *, highest: bool) -> str | None:
-    """The highest or lowest of written numbers; an unreadable one is handed on to be refused."""
-    numbers = []
-    for text in texts:
-        try:
-            numbers.append((to_decimal(text or ""), text))
-        except ValueError:
-            return text
-    if not numbers:
-        return None
-    return (max if highest else min)(numbers, key=lambda pair: pair[0])[1]
-
-
 def _read_fee(trade: Mapping[str, Any], what: str) -> tuple[Asset | None, Decimal]:
-    fees = [fee for fee in (trade.get("fees") or [trade.get("fee")]) if fee and fee.get("cost")]
-    assets = {fee.get("currency") for fee in fees}
+    told = trade.get("fees") or [trade.get("fee")]
+    if not isinstance(told, list) or not all(isinstance(fee, Mapping | None) for fee in told):
+        raise BadData(f"{what}: expected a list of fees, was {told!r:.80}")
+    fees = [fee for fee in told if fee and fee.get("cost")]
     if not fees:
         return None, ZERO
-    if len(assets) != 1 or None in assets:
-        raise BadData(f"{what}: expected a fee in one asset, was {fees!r}")
+    names = [fee.get("currency") for fee in fees]
+    assets = {name for name in names if isinstance(name, str) and _is_name(name)}
+    if len(assets) != 1 or names.count(names[0]) != len(names):
+        raise BadData(f"{what}: expected a fee in one asset, was {fees!r:.200}")
     with exact():
         cost = sum((read_number(fee["cost"], f"{what}, fee") for fee in fees), ZERO)
     return Asset(str(assets.pop())), cost

@@ -5,12 +5,16 @@ Belongs here: asking, and keeping count of how long answers take. What answers m
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, TypeVar
 
+from rebalancer.account import AccountTrade, OpenOrder, VenueStatus
 from rebalancer.balances import RawBalance
+from rebalancer.credentials import KeyRights
+from rebalancer.depth import RawBook
 from rebalancer.errors import BadConfig
 from rebalancer.gate import Conditions
 from rebalancer.money import Symbol
@@ -20,17 +24,13 @@ from rebalancer.precision import RawRule
 from rebalancer.queue import SendPermit
 from rebalancer.quotes import RawTicker
 from rebalancer.settlement import Fill, LookUp, Submission
-from resources import ccxt_orders
+from resources import ccxt_account, ccxt_orders, ccxt_rights, ccxt_trades
 from resources.ccxt_client import exact_class, prepare
-from resources.ccxt_reading import (
-    is_tradable,
-    listed_balances,
-    raw_balances,
-    raw_rule,
-    raw_ticker,
-)
+from resources.ccxt_market_reading import is_tradable, raw_rule, raw_ticker
+from resources.ccxt_reading import listed_balances, raw_balances
 from resources.ccxt_session import CcxtSession
 
+Answer = TypeVar("Answer")
 _NEEDED = ("createOrder", "fetchBalance", "fetchMyTrades")
 
 
@@ -171,25 +171,62 @@ class CcxtVenue(Venue):
     async def look_up(self, order: Order) -> LookUp:
         return await ccxt_orders.look_up(self._session, order)
 
-    async def fetch_fills(self, order: Order, venue_order_id: str) -> tuple[Fill, ...]:
-        async def read() -> tuple[Fill, ...]:
-            await self._session.load_markets()
-            return await ccxt_orders.fetch_fills(self._session, order, venue_order_id)
+    async def cancel(self, order: Order, venue_order_id: str | None) -> None:
+        await ccxt_orders.cancel(self._session, order, venue_order_id)
 
-        return await self._session.read("reading trades", read)
+    async def fetch_fills(self, order: Order, venue_order_id: str) -> tuple[Fill, ...]:
+        return await self._read("reading trades", ccxt_trades.fetch_fills, order, venue_order_id)
+
+    async def fetch_open_orders(self, symbols: Collection[Symbol]) -> tuple[OpenOrder, ...]:
+        return await self._read("reading open orders", ccxt_account.fetch_open_orders, symbols)
+
+    async def fetch_account_trades(
+        self, symbol: Symbol, *, since_ms: int
+    ) -> tuple[AccountTrade, ...]:
+        question = partial(ccxt_trades.fetch_account_trades, symbol=symbol, since_ms=since_ms)
+        return await self._read("reading the account's trades", question)
+
+    async def fetch_book(self, symbol: Symbol, *, levels: int) -> RawBook:
+        assert levels > 0, levels
+        question = partial(ccxt_account.fetch_book, symbol=symbol, levels=levels)
+        return await self._read("reading the order book", question)
+
+    async def fetch_status(self) -> VenueStatus:
+        question = partial(ccxt_account.fetch_status, self._session)
+        return await self._session.read("reading the venue's status", question)
+
+    async def fetch_key_rights(self) -> KeyRights:
+        question = partial(ccxt_rights.fetch_key_rights, self._session)
+        return await self._session.read("reading the rights of the key", question)
+
+    async def fetch_clock_skew_ms(self) -> int | None:
+        question = partial(ccxt_account.fetch_clock_skew_ms, self._session)
+        return await self._session.read("reading the venue's clock", question)
 
     async def probe(self) -> None:
         client = self._session.client
         try:
+            # Had at hand before the first order: orders that waited for it would leave together.
+            await self._session.load_markets()
             if client.has.get("fetchTime") is True:
                 await self._session.ask(client.fetch_time())
             elif client.has.get("fetchStatus") is True:
                 await self._session.ask(client.fetch_status())
             else:
-                await self._session.load_markets()
                 await self._session.ask(client.fetch_ticker(next(iter(client.markets))))
         except Exception as error:
             client.logger.debug("probe failed: %s", self._session.explain(error))
+
+    async def _read(
+        self, doing: str, question: Callable[..., Awaitable[Answer]], *about: object
+    ) -> Answer:
+        """Answer a read that needs to know the venue's markets."""
+
+        async def read() -> Answer:
+            await self._session.load_markets()
+            return await question(self._session, *about)
+
+        return await self._session.read(doing, read)
 
     def _tradable(self, symbols: Collection[Symbol]) -> dict[Symbol, Any]:
         markets = self._session.client.markets
