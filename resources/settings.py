@@ -20,7 +20,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from rebalancer.errors import BadConfig
 from rebalancer.money import Symbol
 from rebalancer.orders import PortfolioName, VenueName
-from resources.settings_portfolio import PortfolioSettings, SettingsTable, VenueSettings
+from resources.settings_portfolio import PortfolioSettings
+from resources.settings_table import Address, FilePath, SettingsTable, refuse_bool
+from resources.settings_venue import VenueSettings
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
@@ -34,14 +36,19 @@ class PaperSettings(SettingsTable):
 
     port: int = Field(default=8090, ge=0, le=65_535, description="0 takes a free one.")
     seed: int = Field(default=7, ge=0, description="Seed of the synthetic market.")
-    replay: Path | None = Field(default=None, description="Recorded candles, parquet or CSV.")
+    replay: FilePath | None = Field(default=None, description="Recorded candles, parquet or CSV.")
     speed: Decimal = Field(
         default=Decimal(1), gt=0, le=100_000, description="Recorded seconds per second."
     )
-    exchange_info: Path | None = Field(
+    exchange_info: FilePath | None = Field(
         default=None, description="Market rules from a recorded exchangeInfo, plain or .gz."
     )
-    journal: Path | None = Field(default=None, description="Where each request is written down.")
+    journal: FilePath | None = Field(
+        default=None, description="Where each request is written down."
+    )
+    faults: FilePath | None = Field(
+        default=None, description="Scripted faults, a JSON list; see docs/paper-exchange.md."
+    )
 
 
 class DrainSettings(SettingsTable):
@@ -79,10 +86,11 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
+        hide_input_in_errors=True,
         nested_model_default_partial_update=True,
     )
 
-    home: Path = Field(
+    home: FilePath = Field(
         default_factory=lambda: Path.home() / ".trimtab",
         description="Where embedded servers, logs and Dagster's files live.",
     )
@@ -97,7 +105,7 @@ class Settings(BaseSettings):
     )
     sentry_dsn: SecretStr | None = Field(default=None, description="Unset: no alerts are sent.")
     ui_port: int = Field(default=3000, ge=1, le=65_535, description="Port of the Dagster UI.")
-    ui_url: str | None = Field(
+    ui_url: Address | None = Field(
         default=None, description="How people reach the UI; links in alerts start with it."
     )
     venues: dict[str, VenueSettings] = Field(min_length=1, description="Accounts, by name.")
@@ -106,6 +114,8 @@ class Settings(BaseSettings):
         default=None, description="Present: start a paper exchange with these settings."
     )
     drain: DrainSettings = Field(default_factory=DrainSettings, description="The drain session.")
+
+    _no_bool = field_validator("*", mode="before")(refuse_bool)
 
     @field_validator("venues", "portfolios")
     @classmethod

@@ -17,6 +17,7 @@ from pydantic_settings import (
     InitSettingsSource,
     NestedSecretsSettingsSource,
     PydanticBaseSettingsSource,
+    SettingsError,
 )
 
 from rebalancer.errors import BadConfig
@@ -37,6 +38,10 @@ _SECRET_KEYS = frozenset(
         "redis_url",
     }
 )
+
+
+# What a whole table or an unknown key was may be a secret with a misspelt name.
+_UNTOLD = frozenset({"extra_forbidden", "model_type", "model_attributes_type", "dict_type"})
 
 
 def find_settings_file() -> Path | None:
@@ -70,7 +75,16 @@ def load_settings(file: Path | None = None) -> Settings:
     try:
         return _with_sources(table)()
     except ValidationError as error:
-        raise BadConfig(_explain(error, file)) from None
+        said = _explain(error, file)
+    except SettingsError as error:
+        said = f"{error}; a table in a variable or a secrets file is written as JSON"
+    except (UnicodeDecodeError, RecursionError):
+        said = (
+            f"the environment or the folder {SECRETS_VARIABLE} names holds a value that cannot be "
+            "read; expected text in UTF-8, and tables as JSON"
+        )
+    # Outside the handler: what pydantic raised quotes what it was given.
+    raise BadConfig(said)
 
 
 def _with_sources(table: Mapping[str, Any]) -> Callable[[], Settings]:
@@ -113,13 +127,19 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise BadConfig(f"settings file {file} cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
         raise BadConfig(f"settings file {file} is not valid TOML: {error}") from None
+    except (ValueError, ArithmeticError, RecursionError):
+        raise BadConfig(
+            f"settings file {file} is not valid TOML: a number is too large or tables are nested "
+            "too deep to be read"
+        ) from None
 
 
 def _refuse_secrets(table: Mapping[str, Any], file: Path) -> None:
     """A key in the file ends in version control sooner or later."""
+    venues = table.get("venues")
     where = [("", table)] + [
         (f"venues.{name}.", venue)
-        for name, venue in dict(table.get("venues") or {}).items()
+        for name, venue in (venues if isinstance(venues, dict) else {}).items()
         if isinstance(venue, dict)
     ]
     for prefix, values in where:
@@ -145,21 +165,29 @@ def _refuse_unknown_variables() -> None:
 def _explain(error: ValidationError, file: Path) -> str:
     lines = []
     for fault in error.errors(include_url=False):
-        key = ".".join(str(part) for part in fault["loc"] if part != "[key]") or "settings"
+        key = ".".join(_told(part) for part in fault["loc"] if part != "[key]") or "settings"
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "extra_forbidden":
             message = "unknown key; docs/settings.md lists them all"
-        is_secret = any(part in _SECRET_KEYS for part in fault["loc"])
+        is_secret = any(part in _SECRET_KEYS for part in fault["loc"]) or fault["type"] in _UNTOLD
         plain = isinstance(fault["input"], (str, int, Decimal)) and not is_secret
-        was = f" (was {fault['input']!r})" if plain else ""
+        was = f" (was {fault['input']!r:.80})" if plain else ""
         lines.append(f"{_origin(fault['loc'], file)}: {key}: {message}{was}")
     return "; ".join(lines)
 
 
+def _told(part: int | str) -> str:
+    """A key as a message may hold it."""
+    text = str(part)[:80]
+    return text if text.isprintable() else ascii(text)
+
+
 def _origin(location: tuple[int | str, ...], file: Path) -> str:
     """The environment variable a value came from, or the file."""
+    # Not `in os.environ`, which cannot be asked about every text.
+    variables = frozenset(os.environ)
     for length in range(len(location), 0, -1):
         variable = "TRIMTAB_" + "__".join(str(part) for part in location[:length]).upper()
-        if variable in os.environ:
+        if variable in variables:
             return f"environment variable {variable}"
     return str(file)

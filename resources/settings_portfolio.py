@@ -1,87 +1,21 @@
-"""The settings of a venue account and of a portfolio, and what they mean to the domain."""
+"""The settings of a portfolio, and what they mean to the domain."""
 
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from rebalancer.drift import TargetWeights
 from rebalancer.errors import BadConfig
-from rebalancer.gate import GatePolicy
 from rebalancer.money import BPS_WHOLE, Asset, Symbol, parse_symbol
 from rebalancer.peg import PegPolicy
 from rebalancer.plan import RebalancePolicy
+from rebalancer.risk import RiskLimits
+from rebalancer.slices import SLICES_MAX
 from rebalancer.snapshot import Freshness
-
-
-def _as_asset(name: object) -> object:
-    """Environment names arrive in lower case; no venue lists an asset that is all lower case."""
-    return name.upper() if isinstance(name, str) and name.islower() else name
-
-
-def _sides_of(symbol: str) -> tuple[str, str]:
-    parsed = parse_symbol(symbol)
-    return parsed.base, parsed.quote
-
-
-AssetName = Annotated[str, BeforeValidator(_as_asset), Field(pattern=r"^[A-Za-z0-9.$-]{1,24}$")]
-
-
-class SettingsTable(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class VenueSettings(SettingsTable):
-    """One account at one exchange."""
-
-    exchange: str = Field(description="Any ccxt exchange id, such as binance, kraken or okx.")
-    rest_url: str | None = Field(
-        default=None,
-        description="Replaces the venue's REST address, for a paper exchange or proxy.",
-    )
-    ws_url: str | None = Field(default=None, description="Replaces the venue's WebSocket address.")
-    api_key: SecretStr | None = Field(default=None, description="Never in the file: see Secrets.")
-    api_secret: SecretStr | None = Field(default=None, description="Never in the file.")
-    api_passphrase: SecretStr | None = Field(
-        default=None,
-        description="Never in the file. Some venues (okx, kucoin) want a third secret.",
-    )
-    latency_ms_max: int = Field(
-        default=150, ge=1, le=60_000, description="Orders wait while the venue answers slower."
-    )
-    urgency_override: Decimal = Field(
-        default=Decimal("0.8"), gt=0, le=1, description="From this urgency on, latency is ignored."
-    )
-    hold_ms: int = Field(
-        default=1_000,
-        ge=10,
-        le=60_000,
-        description="How long a held order waits to be judged again.",
-    )
-    orders_per_second_max: int = Field(
-        default=3, ge=1, le=10_000, description="Orders a second, over all processes and machines."
-    )
-    taker_fee_bps: int = Field(
-        default=10,
-        ge=0,
-        le=1_000,
-        description="Fee a taker pays, at worst; buys are sized with it.",
-    )
-    timeout_ms: int = Field(
-        default=10_000, ge=100, le=20_000, description="An answer later than this is no answer."
-    )
-
-    def gate(self) -> GatePolicy:
-        return GatePolicy(self.latency_ms_max, self.urgency_override, self.hold_ms)
-
+from resources.settings_limits import LimitsSettings
+from resources.settings_table import AssetName, SettingsTable
+from resources.settings_venue import VenueSettings
 
 SHARE_MAX = Decimal("0.9")
 """Most of the band that may be left: fees need the rest, or a cycle ends just outside."""
@@ -110,6 +44,30 @@ class PortfolioSettings(SettingsTable):
         default=50, ge=1, le=1_000, description="Worst price accepted, in bps from arrival mid."
     )
     orders_max: int = Field(default=20, ge=1, le=500, description="Most orders of one cycle.")
+    depth_share_bps_max: int = Field(
+        default=2_500,
+        ge=1,
+        le=BPS_WHOLE,
+        description="Most of the visible order book that one order takes, up to its worst price; "
+        "what is larger is sent in slices, one after the other. 10000: all that is visible.",
+    )
+    slices_max: int = Field(
+        default=10,
+        ge=1,
+        le=SLICES_MAX,
+        description="Most slices of one trade; the rest waits for the next cycle.",
+    )
+    post_spread_bps_min: int | None = Field(
+        default=None,
+        ge=1,
+        le=BPS_WHOLE,
+        description="From this spread on, an order first waits in the book at the best price of "
+        "its own side, and crosses after post_ms. Unset: orders cross at once.",
+    )
+    approval: Literal["auto", "manual"] = Field(
+        default="auto",
+        description='"manual": each plan waits for `trimtab orders approve` or `reject`.',
+    )
     order_ttl_ms: int = Field(
         default=3_600_000, ge=1_000, le=86_400_000, description="An order older than this expires."
     )
@@ -119,6 +77,14 @@ class PortfolioSettings(SettingsTable):
         default=172_800_000, ge=60_000, description="Oldest market rules; two days by default."
     )
 
+    unexplained_bps_max: int = Field(
+        default=1,
+        ge=0,
+        le=100,
+        description="How much of a holding may come or go without a trade of ours, such as "
+        "interest and rounded fees; more freezes the portfolio.",
+    )
+
     peg_symbol: str | None = Field(
         default=None,
         description="Market of the quote currency against another with the same peg, such as "
@@ -126,6 +92,10 @@ class PortfolioSettings(SettingsTable):
     )
     peg_tolerance_bps: int = Field(
         default=100, ge=1, le=2_000, description="How far peg_symbol may trade from 1."
+    )
+
+    limits: LimitsSettings = Field(
+        default_factory=LimitsSettings, description="Caps: a table of its own, see below."
     )
 
     @field_validator("destination", mode="before")
@@ -138,6 +108,13 @@ class PortfolioSettings(SettingsTable):
             is_share = False
         if written != "target" and not is_share:
             raise ValueError(f'expected "target" or a number from 0 to {SHARE_MAX}')
+        return written
+
+    @field_validator("peg_symbol")
+    @classmethod
+    def _is_a_symbol(cls, written: str | None) -> str | None:
+        if written is not None:
+            parse_symbol(written)
         return written
 
     @field_validator("targets_bps")
@@ -157,6 +134,16 @@ class PortfolioSettings(SettingsTable):
             raise ValueError(
                 f"peg_symbol is {self.peg_symbol!r}; expected a market of {self.quote}, such as "
                 f"{self.quote}/USDT"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _collar_beyond_reach(self) -> "PortfolioSettings":
+        collar = self.limits.collar_bps_max
+        if collar is not None and collar < self.reach_bps_max:
+            raise ValueError(
+                f"limits.collar_bps_max is {collar}, less than reach_bps_max {self.reach_bps_max}: "
+                "every order would be outside the collar. Raise the one or lower the other"
             )
         return self
 
@@ -195,4 +182,16 @@ class PortfolioSettings(SettingsTable):
             taker_fee_bps=venue.taker_fee_bps,
             orders_max=self.orders_max,
             order_ttl_ms=self.order_ttl_ms,
+            depth_share_bps_max=self.depth_share_bps_max,
+            slices_max=self.slices_max,
+            post_spread_bps_min=self.post_spread_bps_min,
+            limits=self.risk_limits(),
         )
+
+    def risk_limits(self) -> RiskLimits:
+        return self.limits.limits(reach_bps_max=self.reach_bps_max, order_ttl_ms=self.order_ttl_ms)
+
+
+def _sides_of(symbol: str) -> tuple[str, str]:
+    parsed = parse_symbol(symbol)
+    return parsed.base, parsed.quote

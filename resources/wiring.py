@@ -4,15 +4,18 @@ Belongs here: building ports. Does not belong here: behaviour, and Dagster, whos
 second that commands which only look should not pay.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from rebalancer.orders import VenueName
-from rebalancer.ports import Alarm, Clock, Ledger, OrderQueue, Venue
+from rebalancer.ledger import Ledger
+from rebalancer.orders import PortfolioName, VenueName
+from rebalancer.ports import Alarm, Clock, OrderQueue, TradingControls, Venue
 from resources.settings import Settings
 from resources.system_clock import SystemClock, utc_day
 
@@ -21,8 +24,7 @@ if TYPE_CHECKING:
     from resources.postgres_archive import PostgresArchive
 
 
-SPARE_PERCENT = 5
-"""Orders leave this much further apart than the limit asks, so that they arrive within it."""
+QUEUE_NAME = "trimtab"
 MONTHS_AHEAD = 3
 """Months of order_history made ahead: when the tables are made, and every day by a job."""
 
@@ -34,6 +36,7 @@ class Stores:
     archive: "PostgresArchive"
     ledger: Ledger
     queue: OrderQueue
+    controls: TradingControls
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +95,20 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
     from resources.postgres_archive import PostgresArchive
     from resources.postgres_connection import open_engine
     from resources.postgres_ledger import PostgresLedger
-    from resources.postgres_schema import (
-        ensure_order_history_partitions,
-        is_newest,
-        upgrade_database,
-    )
+    from resources.postgres_schema import bring_up_to_date
 
-    with server_urls(settings) as urls, open_queue(settings, urls.redis_url) as queue:
+    with (
+        server_urls(settings) as urls,
+        open_queue_and_controls(settings, urls.redis_url) as (queue, controls),
+    ):
         engine = open_engine(urls.database_url)
         try:
-            if not is_newest(engine):
-                upgrade_database(engine)
-                today = utc_day(SystemClock().now_ms())
-                ensure_order_history_partitions(engine, today=today, months_ahead=MONTHS_AHEAD)
+            bring_up_to_date(engine, today=_today(), months_ahead=MONTHS_AHEAD)
             yield Stores(
-                archive=PostgresArchive(engine), ledger=PostgresLedger(engine), queue=queue
+                archive=PostgresArchive(engine),
+                ledger=PostgresLedger(engine),
+                queue=queue,
+                controls=controls,
             )
         finally:
             engine.dispose()
@@ -115,25 +117,65 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
 @contextmanager
 def open_queue(settings: Settings, redis_url: str) -> Iterator[OrderQueue]:
     """The order queue alone, for those who only look at it."""
-    from resources.rate_limit import RateLimit
+    with open_queue_and_controls(settings, redis_url) as (queue, _):
+        yield queue
+
+
+@contextmanager
+def open_queue_and_controls(
+    settings: Settings, redis_url: str
+) -> Iterator[tuple[OrderQueue, TradingControls]]:
+    """The order queue and the controls that its permits obey, on one connection."""
     from resources.redis_connection import open_redis
+    from resources.redis_controls import RedisTradingControls
     from resources.redis_queue import RedisOrderQueue
 
-    rates = {
-        VenueName(name): RateLimit(venue.orders_per_second_max, spare_percent=SPARE_PERCENT)
-        for name, venue in settings.venues.items()
-    }
     redis = open_redis(redis_url)
     try:
-        yield RedisOrderQueue(redis, name="trimtab", rates=rates)
+        yield (
+            RedisOrderQueue(
+                redis,
+                name=QUEUE_NAME,
+                rates={VenueName(name): venue.rates() for name, venue in settings.venues.items()},
+                limits={
+                    PortfolioName(name): portfolio.risk_limits()
+                    for name, portfolio in settings.portfolios.items()
+                },
+            ),
+            RedisTradingControls(redis, name=QUEUE_NAME),
+        )
     finally:
         redis.close()
+
+
+@contextmanager
+def open_ledger(database_url: str) -> Iterator[tuple[Ledger, Callable[[], None]]]:
+    """The books alone, not asked yet: for those who must go on without them.
+
+    With them comes what brings their tables up to date, to be called first.
+    """
+    from resources.postgres_connection import open_engine
+    from resources.postgres_ledger import PostgresLedger
+    from resources.postgres_schema import bring_up_to_date
+
+    engine = open_engine(database_url)
+    try:
+        yield (
+            PostgresLedger(engine),
+            partial(bring_up_to_date, engine, today=_today(), months_ahead=MONTHS_AHEAD),
+        )
+    finally:
+        engine.dispose()
 
 
 def open_alarm(settings: Settings) -> Alarm:
     from resources.sentry_alarm import SentryAlarm
 
     return SentryAlarm(_reveal(settings.sentry_dsn))
+
+
+def _today() -> date:
+    return utc_day(SystemClock().now_ms())
 
 
 def _reveal(secret: SecretStr | None) -> str | None:
