@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from assets.charts import columns, table_md
-from rebalancer.settlement import OrderState, Settlement
+from rebalancer.order_states import OrderState
+from rebalancer.settlement import Settlement
 
 FILL_COLUMNS = columns(
     {

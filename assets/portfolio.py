@@ -1,11 +1,12 @@
 """What an account holds, how far that is from its targets, and the orders that follow."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 
+from assets.account import AccountReader
 from assets.charts import columns, table_md, weights_md
 from assets.checks import (
     OWNERS,
@@ -14,24 +15,22 @@ from assets.checks import (
     fetch,
     rows_verdict,
 )
+from assets.plan_inputs import read_plan_context, read_snapshot
 from assets.schemas import BALANCES, screen
 from rebalancer.balances import Balance, read_balance
-from rebalancer.cycle import queue_plan, reserved_cash
+from rebalancer.cycle import queue_plan
 from rebalancer.drift import measure_drift, total_value
-from rebalancer.errors import SkipCycle, UnknownMarket
-from rebalancer.orders import CycleId, Order, PortfolioName, VenueName
-from rebalancer.peg import require_peg
-from rebalancer.plan import PlanContext, plan_orders
-from rebalancer.ports import Clock
-from rebalancer.snapshot import Snapshot, take_snapshot
+from rebalancer.errors import AccountMoved, SkipCycle
+from rebalancer.orders import VenueName
+from rebalancer.plan import Plan
+from rebalancer.planning import plan_orders
+from rebalancer.ports import Alarm, Clock
 from resources.settings import Settings
-from resources.settings_portfolio import PortfolioSettings
-from resources.system_clock import utc_day
 from resources.wiring import Stores, Venues
 
+ACCOUNT_CHECK = "account_is_ours_alone"
 BALANCES_CHECK = "balances_are_readable"
 INPUTS_CHECK = "inputs_are_fresh_and_whole"
-SETTLED_MAX = 1_000
 
 _BALANCE_COLUMNS = columns(
     {
@@ -75,7 +74,10 @@ def build_balances(portfolios: dg.StaticPartitionsDefinition) -> dg.AssetsDefini
         kinds={"ccxt", "postgres"},
         partitions_def=portfolios,
         check_specs=[
-            blocking_check(BALANCES_CHECK, "balances", "No unreadable, negative or doubled balance")
+            blocking_check(ACCOUNT_CHECK, "balances", "No order or change that is not ours"),
+            blocking_check(
+                BALANCES_CHECK, "balances", "No unreadable, negative or doubled balance"
+            ),
         ],
         metadata={"dagster/column_schema": _BALANCE_COLUMNS},
     )
@@ -85,11 +87,20 @@ def build_balances(portfolios: dg.StaticPartitionsDefinition) -> dg.AssetsDefini
         venues: dg.ResourceParam[Venues],
         stores: dg.ResourceParam[Stores],
         clock: dg.ResourceParam[Clock],
+        alarm: dg.ResourceParam[Alarm],
     ) -> Iterator[Any]:
-        """What the account holds. An unreadable balance stops the run; it is never a zero."""
-        _, portfolio, _ = settings.portfolio(context.partition_key)
+        """What the account holds, compared with the books. What is unreadable is never a zero."""
+        name, portfolio, _ = settings.portfolio(context.partition_key)
         venue, cycle_id = VenueName(portfolio.venue), cycle_id_of(context)
-        raw = fetch(venues, venue, lambda client: client.fetch_balances())
+        reader = AccountReader(stores, clock, alarm)
+        try:
+            raw, verdict = fetch(venues, venue, lambda client: reader.read(client, name, portfolio))
+        except AccountMoved as reason:
+            yield dg.AssetCheckResult(
+                passed=False, check_name=ACCOUNT_CHECK, description=str(reason)
+            )
+            raise dg.Failure(str(reason), allow_retries=False) from reason
+        yield dg.AssetCheckResult(passed=True, check_name=ACCOUNT_CHECK, description=verdict.value)
         kept, rejected = screen(BALANCES, raw, wanted=None)
         yield rows_verdict(BALANCES_CHECK, rejected, sound=len(kept))
         stores.archive.record_quarantine(
@@ -97,24 +108,8 @@ def build_balances(portfolios: dg.StaticPartitionsDefinition) -> dg.AssetsDefini
         )
         held = [_sound_balance(raw[i]) for i in sorted(kept)]
         stores.archive.record_balances(cycle_id, venue, held)
-        shown = [b for b in held if b.total > 0 or b.asset in portfolio.targets_bps]
         yield dg.MaterializeResult(
-            metadata={
-                "cycle_id": cycle_id,
-                "assets": len(shown),
-                "holdings": table_md(
-                    ("asset", "free", "locked", "managed"),
-                    [
-                        (
-                            b.asset,
-                            b.free,
-                            b.locked,
-                            "yes" if b.asset in portfolio.targets_bps else "no",
-                        )
-                        for b in shown
-                    ],
-                ),
-            }
+            metadata={"cycle_id": cycle_id, **_holdings_metadata(held, portfolio.targets_bps)}
         )
 
     return balances
@@ -191,6 +186,7 @@ def build_rebalance_orders(portfolios: dg.StaticPartitionsDefinition) -> dg.Asse
     def rebalance_orders(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
+        venues: dg.ResourceParam[Venues],
         stores: dg.ResourceParam[Stores],
         clock: dg.ResourceParam[Clock],
     ) -> dg.MaterializeResult[None]:
@@ -199,87 +195,64 @@ def build_rebalance_orders(portfolios: dg.StaticPartitionsDefinition) -> dg.Asse
         cycle_id, now_ms = cycle_id_of(context), clock.now_ms()
         snapshot = read_snapshot(stores, portfolio, cycle_id, now_ms=now_ms)
         drifts = measure_drift(snapshot, portfolio.targets())
-        under_way = read_under_way(stores, name, cycle_id, snapshot)
-        plan_context = PlanContext(
-            cycle_id=cycle_id,
-            portfolio=name,
-            venue=VenueName(portfolio.venue),
-            busy=reserved_cash(under_way, taker_fee_bps=venue.taker_fee_bps),
+        plan_context = read_plan_context(
+            stores, venues, settings, name, cycle_id, snapshot=snapshot, drifts=drifts
         )
         plan = plan_orders(drifts, snapshot, portfolio.policy(venue), plan_context)
         stores.archive.record_skips(cycle_id, name, plan.skipped)
-        queued = asyncio.run(queue_plan(plan, stores.queue, stores.ledger, now_ms=now_ms))
+        queued = asyncio.run(
+            queue_plan(
+                plan,
+                stores.queue,
+                stores.ledger,
+                by_hand=portfolio.approval == "manual",
+                now_ms=now_ms,
+            )
+        )
         return dg.MaterializeResult(
-            metadata={
-                "cycle_id": cycle_id,
-                "planned": len(plan.orders),
-                "queued": queued,
-                "orders": table_md(
-                    ("side", "symbol", "amount", "limit price", "drift bps", "urgency"),
-                    [
-                        (
-                            o.side,
-                            o.symbol,
-                            o.amount_base,
-                            o.limit_price_quote,
-                            o.drift_bps,
-                            o.urgency,
-                        )
-                        for o in plan.orders
-                    ],
-                ),
-                "skipped": table_md(
-                    ("asset", "reason", "detail"),
-                    [(leg.asset, leg.reason.value, leg.detail) for leg in plan.skipped],
-                ),
-            }
+            metadata={"cycle_id": cycle_id, "queued": queued, **_plan_metadata(plan)}
         )
 
     return rebalance_orders
-
-
-def read_snapshot(
-    stores: Stores, portfolio: PortfolioSettings, cycle_id: CycleId, *, now_ms: int
-) -> Snapshot:
-    """Join what this cycle wrote with the latest market rules. Raises SkipCycle."""
-    venue = VenueName(portfolio.venue)
-    rules = stores.archive.read_rules(venue, portfolio.symbols, on_or_before=utc_day(now_ms))
-    if portfolio.symbols and not rules:
-        raise UnknownMarket(
-            f"no market rules of venue {venue!r} are on record; run the job sync_precision first"
-        )
-    quotes = stores.archive.read_quotes(cycle_id, venue)
-    require_peg(quotes, portfolio.peg())
-    return take_snapshot(
-        rules,
-        quotes,
-        stores.archive.read_balances(cycle_id, venue),
-        symbols=portfolio.symbols,
-        cash=portfolio.cash,
-        now_ms=now_ms,
-        freshness=portfolio.freshness(),
-    )
-
-
-def read_under_way(
-    stores: Stores, portfolio: PortfolioName, cycle_id: CycleId, snapshot: Snapshot
-) -> tuple[Order, ...]:
-    """Orders whose trades the snapshot's balances may not show: live ones, and just settled ones.
-
-    An order that settled after the account was read is no longer live, yet its drift is still in
-    the snapshot: planned again, it would be traded twice. The queue is read before the books,
-    because an order reaches the books before it leaves the queue.
-    """
-    live = stores.queue.live_orders(portfolio)
-    read_at_ms = min(balance.observed_at_ms for balance in snapshot.balances.values())
-    settled = stores.archive.read_orders(
-        portfolio=portfolio, settled_since_ms=read_at_ms, limit=SETTLED_MAX
-    )
-    # An order of this very cycle is known by its id: a cycle planned again names the same ones.
-    return (*live, *(row.order for row in settled if row.order.cycle_id != cycle_id))
 
 
 def _sound_balance(raw: Any) -> Balance:
     balance = read_balance(raw)
     assert isinstance(balance, Balance), balance  # The table check applies the same law.
     return balance
+
+
+def _holdings_metadata(held: Sequence[Balance], targeted: Collection[str]) -> dict[str, Any]:
+    """What the account holds, and what is managed though it holds none of it."""
+    shown = [balance for balance in held if balance.total > 0 or balance.asset in targeted]
+    rows = [
+        (balance.asset, balance.free, balance.locked, "yes" if balance.asset in targeted else "no")
+        for balance in shown
+    ]
+    return {
+        "assets": len(shown),
+        "holdings": table_md(("asset", "free", "locked", "managed"), rows),
+    }
+
+
+def _plan_metadata(plan: Plan) -> dict[str, Any]:
+    """The orders that were planned, and why every other leg was not made."""
+    orders = [
+        (
+            order.side,
+            order.symbol,
+            order.amount_base,
+            order.limit_price_quote,
+            order.drift_bps,
+            order.urgency,
+        )
+        for order in plan.orders
+    ]
+    skipped = [(leg.asset, leg.reason.value, leg.detail) for leg in plan.skipped]
+    return {
+        "planned": len(plan.orders),
+        "orders": table_md(
+            ("side", "symbol", "amount", "limit price", "drift bps", "urgency"), orders
+        ),
+        "skipped": table_md(("asset", "reason", "detail"), skipped),
+    }

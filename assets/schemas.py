@@ -111,7 +111,7 @@ def screen(
     try:
         build_schema(table, wanted=wanted).validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as error:
-        faults = _first_faults(error.failure_cases)
+        faults = _first_faults(table, error.failure_cases)
         missing = set(wanted or ()) - {row.subject for row in rows}
         rejected = [_explain(rows[i], faults[i]) for i in kept if i in faults]
         rejected += [
@@ -173,17 +173,28 @@ def _is_uncrossed(bid: str, ask: str, frame: "pd.DataFrame") -> "pd.Series[bool]
     return pd.Series([is_uncrossed(row) for _, row in frame.iterrows()], frame.index, dtype=bool)
 
 
-def _first_faults(failure_cases: "pd.DataFrame") -> dict[int, tuple[str, DataFault]]:
+def _first_faults(
+    table: RawTable, failure_cases: "pd.DataFrame"
+) -> dict[int, tuple[str, DataFault]]:
     """Position → (column, fault): a duplicate first, then cells in order, then the whole row."""
-    rank = {DataFault.DUPLICATE_ROW: 0, DataFault.CROSSED_BOOK: 2}
     faults: dict[int, tuple[str, DataFault]] = {}
     for case in failure_cases.to_dict("records"):
         if case["index"] is None or case["index"] != case["index"]:
             continue  # A missing row has no position.
-        position, fault = int(case["index"]), DataFault(case["check"])
-        if position not in faults or rank.get(fault, 1) < rank.get(faults[position][1], 1):
-            faults[position] = (str(case["column"]), fault)
+        position, found = int(case["index"]), (str(case["column"]), DataFault(case["check"]))
+        # pandera promises no order of its cases: it reports by how many rows a check has failed.
+        if position not in faults or _rank(table, found) < _rank(table, faults[position]):
+            faults[position] = found
     return faults
+
+
+def _rank(table: RawTable, found: tuple[str, DataFault]) -> int:
+    column, fault = found
+    if fault is DataFault.DUPLICATE_ROW:
+        return -1
+    if fault is DataFault.CROSSED_BOOK:
+        return len(table.columns)
+    return table.columns.index(column)
 
 
 def _explain(row: RawRow, found: tuple[str, DataFault]) -> Rejected:

@@ -11,14 +11,22 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
-from rebalancer.cycle import Answered, Desk, Unsettled, book, send_next
-from rebalancer.errors import BadData, LeaseLost, VenueUnavailable
+from pipelines.venue_watch import WATCH_MS, VenueWatch
+from rebalancer.booking import book
+from rebalancer.desk import Answered, Desk, Unsettled
+from rebalancer.errors import BadConfig, BadData, LeaseLost, VenueDenied, VenueUnavailable
 from rebalancer.gate import GateHeld
-from rebalancer.orders import Order
-from rebalancer.queue import NotNow, QueueEmpty, Tenure
-from rebalancer.settlement import OrderState, Settlement
+from rebalancer.halting import denial_of, impose_halt
+from rebalancer.money import ZERO, exact
+from rebalancer.order_states import OrderState
+from rebalancer.orders import Order, VenueName
+from rebalancer.queue import NotNow, NotNowReason, QueueEmpty, Tenure
+from rebalancer.recovery import Recovered, recover_queue
+from rebalancer.sending import send_next
+from rebalancer.settlement import Settlement
 
 RENEW_MS = 1_000
 TENURE_TTL_MS = 3_000
@@ -54,11 +62,18 @@ class SessionReport:
 
     epoch: int | None = None
     states: Counter[OrderState] = field(default_factory=Counter)
+    asked_quote: Decimal = ZERO
+    """Worth of what the orders that ended had asked for, at the mid they were planned at."""
+    filled_quote: Decimal = ZERO
+    """Worth of what they filled, at the same mid, so that the two compare."""
     recent: deque[Settlement] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
     unsettled: int = 0
     last_unsettled: str | None = None
     held: int = 0
     last_hold: str | None = None
+    waits: Counter[NotNowReason] = field(default_factory=Counter)
+    """Permits and look-ups that were put off, by reason."""
+    recovered: Recovered | None = None
     left_because: str = "still running"
 
 
@@ -66,14 +81,20 @@ class DrainSession:
     """Runs once. `stop` asks it to finish what is under way and leave."""
 
     def __init__(
-        self, desk: Desk, policy: SessionPolicy, *, on_settled: Callable[[Settlement], None]
+        self,
+        desk: Desk,
+        policy: SessionPolicy,
+        *,
+        watch: VenueWatch,
+        on_settled: Callable[[Settlement], None],
     ) -> None:
         self._desk = desk
+        self._watch = watch
         self._policy = policy
         self._on_settled = on_settled
         self._leaving = asyncio.Event()
         self._active_at = 0.0
-        self._unreadable: BadData | None = None
+        self._unreadable: BadData | BadConfig | None = None
         self.report = SessionReport()
 
     def stop(self, reason: str) -> None:
@@ -82,23 +103,29 @@ class DrainSession:
             self._leaving.set()
 
     async def run(self) -> SessionReport:
-        """Drain until idle, out of time, or told to stop.
+        """Bring queue and books together, then drain until idle, out of time, or told to stop.
 
         Raises:
-            StoreUnavailable: Redis or PostgreSQL is gone; nothing more was sent. Run again.
-            Halt: venue and books disagree; a human is needed.
-            BadData: an order's trades cannot be read, so it stays in doubt. Raised at the end:
-                one such order must not keep the others from their venue.
+            StoreUnavailable: Redis or PostgreSQL is gone, or Redis has lost the queue; nothing more
+                was sent. Run again.
+            BadConfig: an order waits for a venue or portfolio that the settings do not name.
+            BadData: an order, or its trades, cannot be read. This and the one above are raised at
+                the end: one such order must not keep the others from their venue.
         """
         tenure = await self._take_slot()
         if tenure is None:
             self.stop("another session holds the slot")
             return self.report
         self.report.epoch = tenure.epoch
+        # From the first moment on: recovery and a slow venue may take longer than the slot lasts.
+        renewing = asyncio.create_task(self._every(RENEW_MS, lambda: self._renew(tenure)))
         try:
-            await self._probe_all()
-            await self._run_until_leaving(tenure)
+            await self._recover()
+            await asyncio.gather(self._probe_all(), self._watch.look())
+            await self._run_until_leaving(tenure, renewing)
         finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
             self._desk.queue.close_tenure(tenure)
         if self._unreadable:
             raise self._unreadable
@@ -113,11 +140,18 @@ class DrainSession:
                 return tenure
             await asyncio.sleep(POLL_MS / 1_000)
 
-    async def _run_until_leaving(self, tenure: Tenure) -> None:
+    async def _recover(self) -> None:
+        desk = self._desk
+        self.report.recovered = await recover_queue(
+            desk.queue, desk.controls, desk.ledger, desk.alarm, now_ms=desk.clock.now_ms()
+        )
+
+    async def _run_until_leaving(self, tenure: Tenure, renewing: asyncio.Task[None]) -> None:
         self._active_at = _now()
         background = [
-            asyncio.create_task(self._every(RENEW_MS, lambda: self._renew(tenure))),
+            renewing,
             asyncio.create_task(self._every(PROBE_MS, self._probe_all)),
+            asyncio.create_task(self._every(WATCH_MS, self._watch.look)),
             asyncio.create_task(self._watch_the_clock()),
         ]
         workers = [asyncio.create_task(self._work(tenure)) for _ in range(self._policy.concurrency)]
@@ -153,9 +187,11 @@ class DrainSession:
                 return POLL_MS
             self._active_at = _now()
             match step:
-                case NotNow(retry_after_ms=wait_ms):
-                    return min(wait_ms, PROBE_MS)
-                case GateHeld(reason=reason):
+                case NotNow(reason=why, retry_after_ms=wait_ms):
+                    self.report.waits[why] += 1
+                    # It is put off itself; only a spent rate is spent for every other order too.
+                    return min(wait_ms, PROBE_MS) if why is NotNowReason.RATE_SPENT else 0
+                case GateHeld(detail=reason):
                     self.report.held += 1
                     self.report.last_hold = reason
                     return 0
@@ -164,25 +200,47 @@ class DrainSession:
         except LeaseLost:
             # The order is with another session now, or the whole slot is: the renewal will tell.
             return POLL_MS
+        except (BadData, BadConfig) as error:
+            # One order that cannot be read or placed: leased, so that it holds nobody up.
+            self._unreadable = error
+            return POLL_MS
 
     async def _book(self, answered: Answered, order: Order) -> int:
         try:
             booked = await book(self._desk, answered)
-        except (VenueUnavailable, BadData) as error:
+        except (VenueUnavailable, VenueDenied, BadData) as error:
             # Reading back failed; the order stays in doubt and is looked up when its lease ends.
             self._note_unsettled(order, str(error))
+            if isinstance(error, VenueDenied):
+                await self._halt(order.venue, str(error))
+                return 0
             if isinstance(error, VenueUnavailable):
-                return error.retry_after_ms
+                if error.is_rate_limit and error.retry_after_ms > 0:
+                    self._desk.queue.close_tap(order.venue, for_ms=error.retry_after_ms)
+                return min(error.retry_after_ms, PROBE_MS)
             self._unreadable = error
             return 0
         self._active_at = _now()
         if isinstance(booked, Unsettled):
             self._note_unsettled(order, booked.reason)
             return 0
-        self.report.states[booked.state] += 1
+        self._count(booked)
         self.report.recent.append(booked)
         self._on_settled(booked)
         return 0
+
+    async def _halt(self, venue: VenueName, reason: str) -> None:
+        """The venue rejects the key: nothing more goes there, and the other venues trade on."""
+        desk = self._desk
+        halt = denial_of(venue, reason, now_ms=desk.clock.now_ms())
+        await impose_halt(halt, controls=desk.controls, ledger=desk.ledger, alarm=desk.alarm)
+
+    def _count(self, booked: Settlement) -> None:
+        report, mid = self.report, booked.order.arrival_mid_quote
+        report.states[booked.state] += 1
+        with exact():
+            report.asked_quote += booked.order.amount_base * mid
+            report.filled_quote += booked.filled_base * mid
 
     def _note_unsettled(self, order: Order, reason: str) -> None:
         self.report.unsettled += 1

@@ -17,8 +17,9 @@ from assets.charts import table_md
 from assets.checks import OWNERS
 from assets.execution import FILL_COLUMNS, fills_metadata
 from pipelines.drain_session import DrainSession, SessionPolicy, SessionReport
-from rebalancer.cycle import Desk
-from rebalancer.ports import Clock
+from pipelines.venue_watch import VenueWatch
+from rebalancer.desk import Desk
+from rebalancer.ports import Alarm, Clock
 from rebalancer.queue import MAIN_SLOT
 from rebalancer.settlement import Settlement
 from resources.settings import Settings
@@ -47,6 +48,7 @@ def drain_queue(
     venues: dg.ResourceParam[Venues],
     stores: dg.ResourceParam[Stores],
     clock: dg.ResourceParam[Clock],
+    alarm: dg.ResourceParam[Alarm],
 ) -> SessionReport:
     """One bounded live session. Returns what `record_fills` shows."""
     drain = settings.drain
@@ -61,8 +63,10 @@ def drain_queue(
     told = _SettlementLog(context)
 
     async def run() -> SessionReport:
-        async with _desk(settings, venues, stores, clock) as desk:
-            session = DrainSession(desk, policy, on_settled=told.add)
+        async with open_desk(settings, venues, stores, clock, alarm) as desk:
+            policies = {name: settings.venues[name].key_policy() for name in desk.venues}
+            watch = VenueWatch(desk, policies)
+            session = DrainSession(desk, policy, watch=watch, on_settled=told.add)
             with _leaving_on_signals(session):
                 return await session.run()
 
@@ -78,14 +82,18 @@ def record_fills(context: dg.OpExecutionContext, report: SessionReport) -> None:
     session = [
         ("epoch", report.epoch or "none"),
         ("left because", report.left_because),
+        ("put back in doubt", report.recovered.orders if report.recovered else "none"),
         ("orders held by the gate", report.held),
         ("last hold", report.last_hold or "none"),
+        ("put off", ", ".join(f"{why} {count}" for why, count in report.waits.items()) or "none"),
         ("answers still open", report.unsettled),
         ("last open answer", report.last_unsettled or "none"),
     ]
     context.add_output_metadata(
         {
             **fills_metadata(tuple(report.recent), report.states),
+            "asked_quote": float(report.asked_quote),
+            "filled_quote": float(report.filled_quote),
             "session": table_md(("session", ""), session),
         }
     )
@@ -104,9 +112,10 @@ def fills(rebalance_orders: Any) -> Any:
 
 
 @asynccontextmanager
-async def _desk(
-    settings: Settings, venues: Venues, stores: Stores, clock: Clock
+async def open_desk(
+    settings: Settings, venues: Venues, stores: Stores, clock: Clock, alarm: Alarm
 ) -> AsyncIterator[Desk]:
+    """Everything a drain session works with, on one long-lived client a venue."""
     async with AsyncExitStack() as stack:
         yield Desk(
             venues={
@@ -115,9 +124,12 @@ async def _desk(
             },
             gates={name: settings.venues[name].gate() for name in settings.venue_names()},
             queue=stores.queue,
+            controls=stores.controls,
             ledger=stores.ledger,
+            alarm=alarm,
             clock=clock,
             lease_ms=settings.drain.lease_ms,
+            post_ms={name: settings.venues[name].post_ms for name in settings.venue_names()},
         )
 
 

@@ -1,9 +1,12 @@
 """When to trade: measures the venues and the queue, and keeps one drain session alive."""
 
+import asyncio
+
 import dagster as dg
 
-from rebalancer.ports import Clock
+from rebalancer.ports import Alarm, Clock
 from rebalancer.queue import MAIN_SLOT
+from rebalancer.recovery import recover_queue
 from resources.settings import Settings
 from resources.venue_latency import measure_venues
 from resources.wiring import Stores, Venues
@@ -33,8 +36,18 @@ def latency_sensor(
     venues: dg.ResourceParam[Venues],
     stores: dg.ResourceParam[Stores],
     clock: dg.ResourceParam[Clock],
+    alarm: dg.ResourceParam[Alarm],
 ) -> dg.RunRequest | dg.SkipReason:
-    """One tick. The queue is asked first: a venue is only probed while orders wait."""
+    """One tick. The queue is asked first: a venue is only probed while orders wait.
+
+    A queue that Redis has lost would look empty, and its orders would wait for the next cycle.
+    """
+    if stores.queue.is_lost():
+        asyncio.run(
+            recover_queue(
+                stores.queue, stores.controls, stores.ledger, alarm, now_ms=clock.now_ms()
+            )
+        )
     depth = stores.queue.depth()
     waits = depth.waiting > 0 or depth.in_doubt > 0
     now_ms = clock.now_ms()
