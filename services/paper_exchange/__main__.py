@@ -60,6 +60,9 @@ def read_options(arguments: Sequence[str] | None = None) -> PaperOptions:
         abuse_max=given.abuse_max,
         ban_ms=given.ban_ms,
         key_may_withdraw=given.key_may_withdraw,
+        key_may_trade=not given.key_may_not_trade,
+        key_ip_restricted=given.key_ip_restricted,
+        faults=given.faults,
     )
 
 
@@ -89,6 +92,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--abuse-max", type=int, default=default.abuse_max, help="requests into a 429 before 418")
     add("--ban-ms", type=int, default=default.ban_ms)
     add("--key-may-withdraw", action="store_true", help="what the key's rights say")
+    add("--key-may-not-trade", action="store_true", help="its orders are refused with -2015")
+    add(
+        "--key-ip-restricted",
+        action=argparse.BooleanOptionalAction,
+        default=default.key_ip_restricted,
+        help="whether the key's rights say that it is bound to addresses",
+    )
+    add("--faults", type=Path, help="scripted faults, a JSON list; see docs/paper-exchange.md")
     return parser
 
 

@@ -1,6 +1,7 @@
 """Who owns what. Money moves between accounts here and nowhere else.
 
-Belongs here: balances, locks and transfers, each of which leaves every asset's total unchanged.
+Belongs here: balances, locks and transfers, each of which leaves every asset's total unchanged; and
+the two ways in which a total does change, by name.
 Does not belong here: why money moves.
 """
 
@@ -21,7 +22,7 @@ class Ledger:
         self._locked: dict[str, dict[str, Decimal]] = defaultdict(dict)
 
     def open_account(self, owner: str, balances: Mapping[str, Decimal]) -> None:
-        """The only place where money comes into being."""
+        """Money comes into being here, and by `deposit`."""
         assert owner not in self._free, owner
         self._free[owner] = dict(balances)
         self._locked[owner] = {}
@@ -51,8 +52,12 @@ class Ledger:
         self._add(self._free[payer], asset, -amount)
         self._add(self._free[payee], asset, amount)
 
+    def deposit(self, owner: str, asset: str, amount: Decimal) -> None:
+        """Money arrives from outside, or leaves when negative; free money only."""
+        self._add(self._free[owner], asset, amount)
+
     def totals(self) -> dict[str, Decimal]:
-        """Each asset over all accounts, free and locked: the number that never changes."""
+        """Each asset over all accounts, free and locked: no trade changes it."""
         sums: dict[str, Decimal] = defaultdict(lambda: ZERO)
         for part in (self._free, self._locked):
             for amounts in part.values():

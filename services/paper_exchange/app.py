@@ -1,8 +1,8 @@
 """The running program: HTTP, the price tick, start and stop.
 
-Belongs here: aiohttp, tasks, signals. Every request passes `serve`; whatever should go wrong with
-answers on purpose belongs in one more middleware beside `_delay`.
-Does not belong here: what a request does (`routes`).
+Belongs here: aiohttp, tasks, signals. Every request passes `serve`.
+Does not belong here: what a request does (`routes`), what goes wrong with its answer on purpose
+(`fault_transport`), shutting the listening socket (`doors`).
 """
 
 import asyncio
@@ -16,11 +16,15 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from services.paper_exchange.auth import without_signature
-from services.paper_exchange.calls import Call, Reply
+from services.paper_exchange.calls import Call
 from services.paper_exchange.control import control
+from services.paper_exchange.doors import Doors
 from services.paper_exchange.exchange import Exchange
+from services.paper_exchange.fault_kinds import Place
+from services.paper_exchange.fault_transport import respond, serve_faulty
 from services.paper_exchange.options import PaperOptions, PaperRefused
 from services.paper_exchange.routes import answer
+from services.paper_exchange.scenario import play, read_scenario
 from services.paper_exchange.sockets import serve_socket
 from services.paper_exchange.streams import tell_books, tell_days
 
@@ -44,6 +48,7 @@ class RunningPaper:
     tasks: tuple["asyncio.Task[None]", ...]
 
     async def stop(self) -> None:
+        self.exchange.is_stopping = True
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -60,6 +65,11 @@ async def start_paper(options: PaperOptions) -> RunningPaper:
         PaperRefused: A file, an option or the port does not allow it; the message says the cure.
     """
     exchange = Exchange(options)
+    try:
+        scenario = read_scenario(options.faults, exchange.markets) if options.faults else []
+    except PaperRefused:
+        exchange.journal.close()
+        raise
     app = web.Application(middlewares=[_delay])
     app[EXCHANGE] = exchange
     app.router.add_route("*", "/{path:.*}", serve)
@@ -76,7 +86,11 @@ async def start_paper(options: PaperOptions) -> RunningPaper:
         ) from None
     host, port = runner.addresses[0][:2]
     host = f"[{host}]" if ":" in host else host
-    loops = [_tell(exchange)] if options.tick_ms == 0 else [_tell(exchange), _tick(exchange)]
+    loops = [_tell(exchange), Doors(exchange, runner).watch()]
+    if options.tick_ms > 0:
+        loops.append(_tick(exchange))
+    if scenario:
+        loops.append(play(exchange, scenario))
     tasks = tuple(asyncio.create_task(endless) for endless in loops)
     return RunningPaper(f"http://{host}:{port}", f"ws://{host}:{port}", exchange, runner, tasks)
 
@@ -94,8 +108,11 @@ async def serve(request: web.Request) -> web.StreamResponse:
     body = await request.read()
     call = _read_call(exchange, request, body)
     if request.path.startswith("/paper/") and request.remote in LOOPBACK:
-        return _respond(control(exchange, call, body))
-    return _respond(answer(exchange, call))
+        return respond(control(exchange, call, body))
+    fault = exchange.faults.take(Place.TRANSPORT, call, call.now_ms)
+    if fault is not None:
+        return await serve_faulty(exchange, request, call, fault)
+    return respond(answer(exchange, call))
 
 
 @web.middleware
@@ -106,6 +123,7 @@ async def _delay(request: web.Request, handler: Handler) -> web.StreamResponse:
     seconds = exchange.latency_ms / 2000
     if seconds == 0 or request.path.startswith("/paper/"):
         return await handler(request)
+    await request.read()  # What has arrived is acted on, whoever hangs up meanwhile.
     await asyncio.sleep(seconds)
     response = await handler(request)
     if not response.prepared:
@@ -115,6 +133,7 @@ async def _delay(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _read_call(exchange: Exchange, request: web.Request, body: bytes) -> Call:
     query = request.rel_url.raw_query_string
+    now_ms = exchange.clock()
     form = "" if request.path.startswith("/paper/") else body.decode(errors="replace")
     return Call(
         method=request.method,
@@ -124,14 +143,8 @@ def _read_call(exchange: Exchange, request: web.Request, body: bytes) -> Call:
         payload=without_signature(query) + without_signature(form),
         api_key=request.headers.get("X-MBX-APIKEY"),
         received_at_ms=request["received_at_ms"],
-        now_ms=exchange.clock(),
-    )
-
-
-def _respond(reply: Reply) -> web.Response:
-    text = json.dumps(reply.body, separators=(",", ":"))
-    return web.Response(
-        text=text, status=reply.status, headers=reply.headers, content_type="application/json"
+        now_ms=now_ms,
+        skew_ms=exchange.faults.skew_ms(now_ms),
     )
 
 
@@ -154,6 +167,7 @@ async def _tell(exchange: Exchange) -> None:
     count = 0
     while True:
         await asyncio.sleep(TELL_SECONDS)
+        exchange.unveil_due()
         tell_books(exchange)
         count += 1
         if count % TELLS_PER_DAY_TICKER == 0:

@@ -7,7 +7,7 @@ Does not belong here: changing an order.
 from collections import defaultdict, deque
 from collections.abc import Iterable
 
-from services.paper_exchange.orders import Fill, Order
+from services.paper_exchange.orders import Fill, Order, Veil
 
 ORDERS_MAX = 100_000
 TRADES_MAX = 200_000
@@ -23,6 +23,7 @@ class Archive:
         self._trades: dict[tuple[str, str], deque[Fill]] = defaultdict(
             lambda: deque(maxlen=TRADES_MAX)
         )
+        self._veiled: dict[int, Order] = {}
 
     def add(self, order: Order) -> None:
         self._orders[order.order_id] = order
@@ -51,10 +52,18 @@ class Archive:
 
     def has_open_client_id(self, owner: str, client_order_id: str) -> bool:
         order = self._by_client_id.get((owner, client_order_id))
-        return order is not None and order.is_open
+        return order is not None and (order.is_open or order.seems_open)
 
     def open_orders(self, owner: str, market: str) -> list[Order]:
         return list(self._open[owner, market].values())
+
+    def seemingly_open_orders(self, owner: str, market: str) -> list[Order]:
+        """The open orders as their owner is told, oldest first."""
+        open_orders = dict(self._open[owner, market])
+        for order in self._veiled.values():
+            if (order.owner, order.market.name) == (owner, market):
+                open_orders[order.order_id] = order
+        return [open_orders[key] for key in sorted(open_orders) if open_orders[key].seems_open]
 
     def orders(self, owner: str, market: str) -> Iterable[Order]:
         """Oldest first."""
@@ -67,8 +76,31 @@ class Archive:
         order = self.find(owner, market, order_id, None)
         return () if order is None else iter(order.fills)
 
+    def shown_trades(self, owner: str, market: str, order_id: int | None) -> list[Fill]:
+        """`trades` without those a veil hides."""
+        hidden = {
+            fill.trade_id
+            for order in self._veiled.values()
+            if order.veil is not None
+            for fill in order.fills[order.veil.fills_shown :]
+        }
+        return [f for f in self.trades(owner, market, order_id) if f.trade_id not in hidden]
+
+    def veil(self, order: Order, veil: Veil) -> None:
+        """From now on the order is told as `veil` says."""
+        order.veil = veil
+        self._veiled[order.order_id] = order
+
+    def unveil(self, order: Order) -> None:
+        order.veil = None
+        self._veiled.pop(order.order_id, None)
+
+    def due_veils(self, now_ms: int) -> list[Order]:
+        """The orders whose veil is to be lifted now."""
+        return [o for o in self._veiled.values() if o.veil and o.veil.until_ms <= now_ms]
+
     def _forget_oldest_closed(self) -> None:
-        oldest = next((o for o in self._orders.values() if not o.is_open), None)
+        oldest = next((o for o in self._orders.values() if not o.is_open and not o.veil), None)
         if oldest is None:
             return
         del self._orders[oldest.order_id]

@@ -42,26 +42,31 @@ def check_signed(call: Call, options: PaperOptions) -> None:
     window_ms = RECV_WINDOW_MS if window_ms is None else window_ms
     if window_ms > RECV_WINDOW_MS_MAX:
         raise window_too_long()
-    if timestamp_ms >= call.now_ms + EARLY_MS_MAX:
+    if timestamp_ms >= call.shown_ms + EARLY_MS_MAX:
         raise too_early()
-    if call.now_ms - timestamp_ms > window_ms:
+    if call.shown_ms - timestamp_ms > window_ms:
         raise too_late()
     expected = sign(call.payload, options.api_secret)
-    if not hmac.compare_digest(expected, signature.lower()):
+    if not hmac.compare_digest(_bytes(expected), _bytes(signature.lower())):
         raise signature_wrong()
 
 
 def check_key(call: Call, options: PaperOptions) -> None:
     if not call.api_key:
         raise key_malformed()
-    if not hmac.compare_digest(call.api_key.encode(), options.api_key.encode()):
+    if not hmac.compare_digest(_bytes(call.api_key), _bytes(options.api_key)):
         raise key_unknown()
 
 
 def sign(payload: str, secret: str) -> str:
-    return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(_bytes(secret), _bytes(payload), hashlib.sha256).hexdigest()
 
 
 def without_signature(raw: str) -> str:
     """The text a signature covers: everything but itself."""
     return re.sub(r"(^|&)signature=[^&]*", "", raw).removeprefix("&")
+
+
+def _bytes(text: str) -> bytes:
+    """A stranger's text may hold half of a character; it has bytes too."""
+    return text.encode(errors="surrogatepass")

@@ -32,7 +32,14 @@ Word = TypeVar("Word", Side, OrderType, TimeInForce)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. `payload` is the text the signature covers."""
+    """One request.
+
+    Attributes:
+        payload: The text the signature covers.
+        now_ms: When the exchange acts, by its true clock.
+        skew_ms: How far the clock it shows and judges by is off.
+        fired: The faults that fired on this request.
+    """
 
     method: str
     path: str
@@ -41,6 +48,13 @@ class Call:
     api_key: str | None
     received_at_ms: int
     now_ms: int
+    skew_ms: int = 0
+    fired: list[str] = field(default_factory=list)
+
+    @property
+    def shown_ms(self) -> int:
+        """Now, by the clock the exchange shows."""
+        return self.now_ms + self.skew_ms
 
     def text(self, name: str) -> str:
         value = self.params.get(name, "")

@@ -1,10 +1,9 @@
-"""Requests of tests and demonstrations: bend a ticker, slow the answers, move a price, look inside.
+"""Requests of tests and demonstrations: bend a ticker, slow the answers, move a price, set a fault.
 
 Belongs here: everything under /paper/; only answered on loopback.
 Does not belong here: anything the real venue has.
 """
 
-import json
 from decimal import Decimal
 from typing import Any
 
@@ -12,11 +11,14 @@ from rebalancer.money import exact, to_decimal
 from services.paper_exchange import wire
 from services.paper_exchange.calls import Call, Reply
 from services.paper_exchange.exchange import Exchange
+from services.paper_exchange.fault_acts import set_fault
+from services.paper_exchange.json_text import read_json
 from services.paper_exchange.options import LATENCY_MS_MAX
 from services.paper_exchange.streams import tell_best
 
 BPS_LOWEST = Decimal(-9_900)
 BPS_HIGHEST = Decimal(100_000)
+TOLD_MAX = 1_000
 
 
 def control(exchange: Exchange, call: Call, body: bytes) -> Reply:
@@ -28,16 +30,19 @@ def control(exchange: Exchange, call: Call, body: bytes) -> Reply:
         ("POST", "/paper/price"): _move_price,
         ("POST", "/paper/limits/forget"): _forget_limits,
         ("GET", "/paper/state"): _state,
+        ("POST", "/paper/faults"): _set_fault,
+        ("GET", "/paper/faults"): _faults,
+        ("DELETE", "/paper/faults"): _clear_faults,
     }.get((call.method, call.path))
     try:
         if act is None:
             raise LookupError(f"no control request {call.method} {call.path}")
-        given = json.loads(body) if body else dict(call.params)
+        given = read_json(body) if body else dict(call.params)
         if not isinstance(given, dict):
-            raise ValueError(f"expected a JSON object, was {given!r}")
+            raise ValueError(f"expected a JSON object, was {given!r:.80}")
         reply = Reply(200, act(exchange, given))
     except (LookupError, ValueError, TypeError) as error:
-        reply = Reply(400, {"code": -1, "msg": str(error)})
+        reply = Reply(400, {"code": -1, "msg": f"{error!s:.{TOLD_MAX}}"})
     exchange.journal.record(
         {
             "received_at_ms": call.received_at_ms,
@@ -47,6 +52,8 @@ def control(exchange: Exchange, call: Call, body: bytes) -> Reply:
             "path": call.path,
             "params": dict(call.params) | ({"body": body.decode(errors="replace")} if body else {}),
             "status": reply.status,
+            "message": reply.body.get("msg"),
+            "fault_id": reply.body.get("id"),
         }
     )
     return reply
@@ -98,6 +105,25 @@ def _forget_limits(exchange: Exchange, _given: dict[str, Any]) -> Any:
     return {}
 
 
+def _set_fault(exchange: Exchange, given: dict[str, Any]) -> Any:
+    return {"id": set_fault(exchange, given, exchange.clock()).fault_id}
+
+
+def _faults(exchange: Exchange, _given: dict[str, Any]) -> Any:
+    return exchange.faults.describe(exchange.clock())
+
+
+def _clear_faults(exchange: Exchange, given: dict[str, Any]) -> Any:
+    """One by its id, or all when none is named."""
+    text = str(given.get("id", ""))
+    if "id" in given and not (text.isascii() and text.isdecimal()):
+        raise ValueError(f'expected "id": the number of a fault, was {given["id"]!r}')
+    cleared = exchange.faults.clear(int(text) if text else None)
+    if text and not cleared:
+        raise LookupError(f"id: no fault {text} is set; GET /paper/faults lists them")
+    return {"cleared": cleared}
+
+
 def _state(exchange: Exchange, _given: dict[str, Any]) -> Any:
     with exact():
         totals = exchange.ledger.totals()
@@ -119,6 +145,8 @@ def _state(exchange: Exchange, _given: dict[str, Any]) -> Any:
 
 def _symbol(exchange: Exchange, given: dict[str, Any]) -> str:
     name = given.get("symbol")
-    if name not in exchange.markets:
-        raise LookupError(f"symbol: expected one of {', '.join(exchange.markets)}, was {name!r}")
-    return str(name)
+    if not isinstance(name, str) or name not in exchange.markets:
+        raise LookupError(
+            f"symbol: expected one of {', '.join(exchange.markets)}, was {name!r:.80}"
+        )
+    return name

@@ -6,35 +6,39 @@ Does not belong here: filters, wire formats, time, where prices come from.
 
 Self-trade: an arriving order that meets its own owner's resting order stops there; what is left of
 it ends as EXPIRED_IN_MATCH (the venue's EXPIRE_TAKER).
+
+An order may be bent on purpose (`twists`): it is then told otherwise than it is, or fills less than
+it could; the money moves by the same rules.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
-from typing import Protocol
 
-from rebalancer.money import divide_down, floor_to_step
+from rebalancer.money import floor_to_step
 from services.paper_exchange.accounts import FEES, HOUSE, Ledger
 from services.paper_exchange.archive import Archive
-from services.paper_exchange.book import Book, Ladder
+from services.paper_exchange.book import Book
 from services.paper_exchange.filters import judge
 from services.paper_exchange.markets import AMOUNT_DECIMALS, Market
-from services.paper_exchange.orders import Fill, NewOrder, Order, OrderType, Status, TimeInForce
+from services.paper_exchange.orders import (
+    Fill,
+    NewOrder,
+    Order,
+    OrderType,
+    Status,
+    TimeInForce,
+    Veil,
+)
 from services.paper_exchange.refusals import duplicate, insufficient, would_take
+from services.paper_exchange.sizing import can_take, fills_whole, needs, opposite
 from services.paper_exchange.tape import Tape
+from services.paper_exchange.twists import ONE, PLAIN, Twist
+from services.paper_exchange.witness import Witness
 
 ZERO = Decimal(0)
 BPS_WHOLE = Decimal(10_000)
 FEE_STEP = Decimal(1).scaleb(-AMOUNT_DECIMALS)
-
-
-class Witness(Protocol):
-    """Told of everything that happens to users' orders, in the order it happens."""
-
-    def reported(self, order: Order, event: str, fill: Fill | None) -> None:
-        """`event` is NEW, TRADE, CANCELED or EXPIRED."""
-
-    def traded(self, maker_fill: Fill) -> None:
-        """A trade for the public stream."""
 
 
 class Engine:
@@ -61,7 +65,7 @@ class Engine:
         self._house_order_id = 0
         self._trade_id = last_id
 
-    def place(self, asked: NewOrder, now_ms: int) -> Order:
+    def place(self, asked: NewOrder, now_ms: int, twist: Twist = PLAIN) -> Order:
         """Accept an order and match it.
 
         Raises:
@@ -72,9 +76,14 @@ class Engine:
         order = Order(self._order_id, asked, now_ms, now_ms)
         self.archive.add(order)
         self._lock(order)
+        if twist.hidden_until_ms is not None and not twist.ends_feigned:
+            self.archive.veil(order, Veil(twist.hidden_until_ms, Status.NEW, 0))
         self._witness.reported(order, "NEW", None)
-        if asked.tif is not TimeInForce.FOK or self._fills_whole(asked):
-            self._match(order, now_ms)
+        if twist.ends_feigned:
+            self._fill_at_once(order, now_ms, min(twist.share, twist.share_shown))
+            if order.is_open:
+                self._feign_end(order, twist.hidden_until_ms or now_ms)
+        self._fill_at_once(order, now_ms, twist.share)
         self._rest_or_end(order, now_ms)
         return order
 
@@ -85,11 +94,11 @@ class Engine:
         if self.archive.has_open_client_id(asked.owner, asked.client_order_id):
             raise duplicate()
         judge(asked, last_price=self.tapes[asked.market.name].last, open_orders=len(open_orders))
-        best = self._opposite(asked, book).best()
+        best = opposite(asked, book).best()
         probe = Order(0, asked, 0, 0)
         if asked.type is OrderType.LIMIT_MAKER and best is not None and probe.takes(best):
             raise would_take()
-        asset, amount = self._needs(probe)
+        asset, amount = needs(probe, book)
         if self.ledger.free(asked.owner, asset) < amount:
             raise insufficient()
 
@@ -97,6 +106,22 @@ class Engine:
         assert order.is_open, order
         self.books[order.market.name].remove(order)
         self._end(order, Status.CANCELED, now_ms)
+
+    def feign_cancel(self, order: Order, now_ms: int, hidden_until_ms: int) -> None:
+        """Say that a resting order is cancelled, and fill the rest of it."""
+        assert order.is_open, order
+        self.books[order.market.name].remove(order)
+        self._feign_end(order, hidden_until_ms)
+        self._rest_or_end(order, now_ms)
+
+    def unveil_due(self, now_ms: int) -> None:
+        """Let owners know what was hidden from them for long enough."""
+        for order in self.archive.due_veils(now_ms):
+            self.unveil(order)
+
+    def unveil(self, order: Order) -> None:
+        self.archive.unveil(order)
+        self._witness.unveiled(order)
 
     def post_house(self, asked: NewOrder, now_ms: int) -> None:
         """Place an order of the house: no filters, no history, no fee."""
@@ -119,36 +144,18 @@ class Engine:
         if order.is_limit:
             self.ledger.lock(order.owner, *order.locked)
 
-    def _needs(self, probe: Order) -> tuple[str, Decimal]:
-        """What an order not yet placed costs its owner at most: (asset, amount)."""
-        if probe.is_limit:
-            return probe.locked
-        base, quote = self._walk_size(probe.asked)
-        if not probe.is_buy:
-            return probe.market.base, max(base, probe.asked.amount_base)
-        return probe.market.quote, max(quote, probe.asked.amount_quote)
+    def _fill_at_once(self, taker: Order, now_ms: int, share: Decimal) -> None:
+        """Match what arrives; all-or-nothing takes all or nothing."""
+        asked, book = taker.asked, self.books[taker.market.name]
+        if asked.tif is TimeInForce.FOK and (share != ONE or not fills_whole(asked, book)):
+            return
+        self._match(taker, now_ms, share)
 
-    def _walk_size(self, asked: NewOrder) -> tuple[Decimal, Decimal]:
-        """What `asked` would trade right now: (base, quote)."""
-        trial = Order(0, asked, 0, 0)
-        for maker in self._opposite(asked, self.books[asked.market.name]).orders():
-            if not trial.takes(maker.asked.price) or maker.owner == asked.owner:
-                break
-            amount = min(maker.left_base, self._can_take(trial, maker.asked.price))
-            if amount == 0:
-                break
-            trial.executed_base += amount
-            trial.executed_quote += amount * maker.asked.price
-        return trial.executed_base, trial.executed_quote
-
-    def _fills_whole(self, asked: NewOrder) -> bool:
-        return self._walk_size(asked)[0] == asked.amount_base
-
-    def _match(self, taker: Order, now_ms: int) -> None:
+    def _match(self, taker: Order, now_ms: int, share: Decimal = ONE) -> None:
         book = self.books[taker.market.name]
-        makers = self._opposite(taker.asked, book)
+        makers = opposite(taker.asked, book)
         while (maker := makers.first()) is not None and taker.takes(maker.asked.price):
-            amount = min(maker.left_base, self._can_take(taker, maker.asked.price))
+            amount = min(maker.left_base, can_take(taker, maker.asked.price, share))
             if amount == 0:
                 return
             if maker.owner == taker.owner:
@@ -156,16 +163,6 @@ class Engine:
                 return
             self._trade(maker, taker, amount, now_ms)
             book.reduce(maker, amount)
-
-    @staticmethod
-    def _opposite(asked: NewOrder, book: Book) -> Ladder:
-        return book.side(bids=asked.side.value == "SELL")
-
-    @staticmethod
-    def _can_take(taker: Order, price: Decimal) -> Decimal:
-        if taker.asked.amount_base > 0:
-            return taker.left_base
-        return floor_to_step(divide_down(taker.left_quote, price), taker.market.amount_step)
 
     def _trade(self, maker: Order, taker: Order, amount_base: Decimal, now_ms: int) -> None:
         price = maker.asked.price
@@ -228,9 +225,11 @@ class Engine:
     def _rest_or_end(self, order: Order, now_ms: int) -> None:
         if order.status is Status.FILLED:
             return
-        if order.status is Status.EXPIRED_IN_MATCH:
+        if order.rests and not order.seems_open and order.is_open:
+            self._finish_unseen(order, now_ms)
+        elif order.status is Status.EXPIRED_IN_MATCH:
             self._end(order, Status.EXPIRED_IN_MATCH, now_ms)
-        elif order.is_limit and order.asked.tif is TimeInForce.GTC:
+        elif order.rests and self._clear_way(order):
             self.books[order.market.name].add(order)
         elif order.asked.amount_quote > 0 and order.fills and self._is_spent(order):
             # The venue calls a quote order filled when the rest buys less than one step.
@@ -238,8 +237,38 @@ class Engine:
         else:
             self._end(order, Status.EXPIRED, now_ms)
 
+    def _clear_way(self, order: Order) -> bool:
+        """Whether nothing is left that it would cross; quotes of the house give way.
+
+        Only an order that was kept from filling meets any.
+        """
+        book = self.books[order.market.name]
+        makers = opposite(order.asked, book)
+        while (maker := makers.first()) is not None and order.takes(maker.asked.price):
+            if maker.owner != HOUSE:
+                return False
+            self.ledger.unlock(HOUSE, *maker.locked)
+            book.remove(maker)
+        return True
+
+    def _feign_end(self, order: Order, hidden_until_ms: int) -> None:
+        status = Status.CANCELED if order.rests else Status.EXPIRED
+        self.archive.veil(order, Veil(hidden_until_ms, status, len(order.fills)))
+        self._witness.feigned(order, status.value)
+
+    def _finish_unseen(self, order: Order, now_ms: int) -> None:
+        """Fill the rest of an order that is not in the book at its own price, by the house."""
+        house = Order(0, replace(order.asked, owner=HOUSE, side=order.asked.side.other), 0, 0)
+        house.executed_base = order.executed_base
+        asset, amount = house.locked
+        if self.ledger.free(HOUSE, asset) < amount:
+            self._end(order, Status.CANCELED, now_ms)
+            return
+        self._lock(house)
+        self._trade(order, house, order.left_base, now_ms)
+
     def _is_spent(self, order: Order) -> bool:
-        return self._can_take(order, order.fills[-1].price) == 0
+        return can_take(order, order.fills[-1].price) == 0
 
     def _end(self, order: Order, status: Status, now_ms: int) -> None:
         if order.is_limit:

@@ -14,8 +14,10 @@ from rebalancer.money import exact, floor_to_step
 from services.paper_exchange import house
 from services.paper_exchange.accounts import FEES, HOUSE, Ledger
 from services.paper_exchange.engine import Engine
+from services.paper_exchange.faults import FaultPanel
 from services.paper_exchange.hub import Hub
 from services.paper_exchange.journal import Journal
+from services.paper_exchange.journal_witness import JournalWitness
 from services.paper_exchange.limits import Limits
 from services.paper_exchange.markets import (
     Market,
@@ -27,9 +29,11 @@ from services.paper_exchange.options import PaperOptions, PaperRefused
 from services.paper_exchange.prices import PriceSource, SyntheticPrices
 from services.paper_exchange.replay import ReplayPrices, read_candles
 from services.paper_exchange.user_stream import UserStream
+from services.paper_exchange.witness import Witnesses
 
 USER = "user"
 PRICE_STEP_FINEST = Decimal(1).scaleb(-12)
+SHIFT_MAX = Decimal(10) ** 6
 BPS_WHOLE = Decimal(10_000)
 
 WallClock = Callable[[], int]
@@ -46,6 +50,9 @@ class Exchange:
     Attributes:
         overlays: Ticker fields that control requests put over the real ones, per symbol.
         latency_ms: Time every request takes.
+        faults: What goes wrong on purpose.
+        doors_closed: Whoever is connected has been cut off and nobody new gets in.
+        is_stopping: Nothing may be waited for any more.
     """
 
     def __init__(self, options: PaperOptions, clock: WallClock = wall_clock_ms) -> None:
@@ -58,6 +65,9 @@ class Exchange:
         self.hub = Hub()
         self.overlays: dict[str, dict[str, Any]] = {}
         self.latency_ms = options.latency_ms
+        self.faults = FaultPanel()
+        self.doors_closed = False
+        self.is_stopping = False
         self.tick = 0
         self._shifts: dict[str, Decimal] = {}
         self._client_ids = 0
@@ -68,7 +78,7 @@ class Exchange:
             self.ledger,
             maker_fee_bps=options.maker_fee_bps,
             taker_fee_bps=options.taker_fee_bps,
-            witness=self.users,
+            witness=Witnesses(JournalWitness(self.journal), self.users),
             # Ids go on where an earlier run left off: a client's books outlive the exchange.
             last_id=clock(),
         )
@@ -98,16 +108,35 @@ class Exchange:
             return max(floor_to_step(shifted, PRICE_STEP_FINEST), PRICE_STEP_FINEST)
 
     def shift_price(self, name: str, bps: Decimal) -> None:
-        """Move one market's price by `bps`, for good."""
+        """Move one market's price by `bps`, for good.
+
+        Raises:
+            ValueError: It would leave every bound.
+        """
         with exact():
-            factor = self._shifts.get(name, Decimal(1)) * (1 + bps / BPS_WHOLE)
-            self._shifts[name] = floor_to_step(factor, PRICE_STEP_FINEST)
+            moved = self._shifts.get(name, Decimal(1)) * (1 + bps / BPS_WHOLE)
+            factor = floor_to_step(moved, PRICE_STEP_FINEST)
+        if not 1 / SHIFT_MAX <= factor <= SHIFT_MAX:
+            raise ValueError(
+                f'"bps": expected {name} within {SHIFT_MAX} times of its own price, was {bps} from'
+                f" {self._shifts.get(name, 1)} times; move it back towards it"
+            )
+        self._shifts[name] = factor
         self.requote(name)
 
     def overlaid(self, name: str, ticker: dict[str, Any]) -> dict[str, Any]:
         """A ticker with the fields control requests put over it; null removes a field."""
         over = {key: v for key, v in self.overlays.get(name, {}).items() if key in ticker}
         return {key: v for key, v in (ticker | over).items() if v is not None}
+
+    def unveil_due(self) -> None:
+        """Tell what was hidden for long enough."""
+        with exact():
+            self.engine.unveil_due(self.clock())
+
+    def is_silent(self) -> bool:
+        """Whether open sockets are to say nothing."""
+        return self.faults.standing("silent_sockets", self.clock()) is not None
 
     def next_client_id(self) -> str:
         self._client_ids += 1

@@ -3,7 +3,8 @@
 Belongs here: numbering, writing and flushing a line before its answer leaves.
 Does not belong here: deciding what a line says (`exchange`).
 
-Lines stand in the order in which the engine acted.
+Lines stand in the order in which the engine acted. What no request asks for (a trade, the end of an
+order) has a line of its own, with an empty method and path.
 """
 
 import json
@@ -39,6 +40,10 @@ class Journal:
             return
         self._file.write(json.dumps({"seq": self._seq, **entry}, separators=(",", ":")) + "\n")
         self._file.flush()
+
+    def tell(self, event: str, **more: Any) -> None:
+        """A line about something that happened without being asked for by name."""
+        self.record({"event": event, "method": "", "path": "", **more})
 
     def close(self) -> None:
         if self._file is not None:

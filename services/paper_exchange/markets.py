@@ -5,7 +5,7 @@ Does not belong here: judging an order by them (`filters`).
 """
 
 import gzip
-import json
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rebalancer.money import to_decimal
+from services.paper_exchange.json_text import read_json
 from services.paper_exchange.market_table import built_in_symbols
 from services.paper_exchange.options import PaperRefused
 
@@ -53,7 +54,7 @@ class Market:
 
 
 def built_in_markets() -> dict[str, Market]:
-    return {raw["symbol"]: _read_market(raw) for raw in built_in_symbols()}
+    return {raw["symbol"]: read_market_rules(raw) for raw in built_in_symbols()}
 
 
 def recorded_markets(path: Path) -> dict[str, Market]:
@@ -67,14 +68,22 @@ def recorded_markets(path: Path) -> dict[str, Market]:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
-        raw_markets = json.loads(content)["symbols"]
-        markets = {raw["symbol"]: _read_market(raw) for raw in raw_markets}
+        raw_markets = read_json(content)["symbols"]
+        markets = {raw["symbol"]: read_market_rules(raw) for raw in raw_markets}
     except FileNotFoundError:
         raise PaperRefused(f"{path}: expected a file, found none; {cure}") from None
-    except (OSError, EOFError, ValueError, KeyError, TypeError, ArithmeticError) as error:
+    except (
+        OSError,
+        zlib.error,
+        EOFError,
+        LookupError,
+        ValueError,
+        TypeError,
+        ArithmeticError,
+    ) as error:
         reason = f"{type(error).__name__}: {error}"
         raise PaperRefused(
-            f"{path}: expected exchangeInfo JSON, was not ({reason}); {cure}"
+            f"{path}: expected exchangeInfo JSON, was not ({reason:.300}); {cure}"
         ) from None
     if not markets:
         raise PaperRefused(f"{path}: expected at least one symbol, found none; {cure}")
@@ -86,7 +95,8 @@ def keep_priced(markets: Mapping[str, Market], priced: Iterable[str]) -> dict[st
     return {name: markets[name] for name in priced if name in markets}
 
 
-def _read_market(raw: Mapping[str, Any]) -> Market:
+def read_market_rules(raw: Mapping[str, Any]) -> Market:
+    """One symbol of an `exchangeInfo`."""
     filters = {item["filterType"]: item for item in raw["filters"]}
     price = filters["PRICE_FILTER"]
     lot = filters["LOT_SIZE"]
@@ -95,10 +105,10 @@ def _read_market(raw: Mapping[str, Any]) -> Market:
     notional = filters.get(notional_name, {})
     percent_name, percent = _percent_filter(filters)
     return Market(
-        name=raw["symbol"],
-        base=raw["baseAsset"],
-        quote=raw["quoteAsset"],
-        trading=raw.get("status") == "TRADING" and raw.get("isSpotTradingAllowed", True),
+        name=_name(raw, "symbol"),
+        base=_name(raw, "baseAsset"),
+        quote=_name(raw, "quoteAsset"),
+        trading=raw.get("status") == "TRADING" and raw.get("isSpotTradingAllowed", True) is True,
         price_step=_step(price, "tickSize"),
         price_min=to_decimal(price["minPrice"]),
         price_max=_maximum(price, "maxPrice"),
@@ -119,6 +129,13 @@ def _read_market(raw: Mapping[str, Any]) -> Market:
         orders_max=int(filters.get("MAX_NUM_ORDERS", {}).get("maxNumOrders", 200)),
         raw=raw,
     )
+
+
+def _name(raw: Mapping[str, Any], key: str) -> str:
+    name = raw[key]
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"{key}: expected a name, was {name!r:.80}")
+    return name
 
 
 def _percent_filter(filters: Mapping[str, Any]) -> tuple[str, Mapping[str, str]]:

@@ -58,6 +58,9 @@ class PaperOptions:
         abuse_max: Requests sent into a 429 before the address is banned with 418.
         ban_ms: How long a ban lasts.
         key_may_withdraw: What `apiRestrictions` says of the key's right to withdraw.
+        key_may_trade: Whether the key may trade; its orders are refused with -2015 when not.
+        key_ip_restricted: What `apiRestrictions` says of the key's address list.
+        faults: Scripted faults, a JSON list of `{"at_ms": …, "kind": …}`; None scripts none.
     """
 
     host: str = "127.0.0.1"
@@ -81,6 +84,9 @@ class PaperOptions:
     abuse_max: int = 20
     ban_ms: int = 120_000
     key_may_withdraw: bool = False
+    key_may_trade: bool = True
+    key_ip_restricted: bool = False
+    faults: Path | None = None
 
     def __post_init__(self) -> None:
         _within("--port", self.port, 0, PORT_MAX)

@@ -4,7 +4,7 @@ Belongs here: what an order is and how much of it is left.
 Does not belong here: matching it (`engine`) or writing it as JSON (`wire`).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -16,6 +16,10 @@ ZERO = Decimal(0)
 class Side(StrEnum):
     BUY = "BUY"
     SELL = "SELL"
+
+    @property
+    def other(self) -> "Side":
+        return Side.SELL if self is Side.BUY else Side.BUY
 
 
 class OrderType(StrEnum):
@@ -78,6 +82,15 @@ class Fill:
     is_maker: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Veil:
+    """What an order is said to be until it is lifted, whatever it really is."""
+
+    until_ms: int
+    status: Status
+    fills_shown: int
+
+
 @dataclass(slots=True, eq=False)
 class Order:
     """An accepted order. `order_id` is negative for the house's own."""
@@ -90,6 +103,7 @@ class Order:
     executed_base: Decimal = ZERO
     executed_quote: Decimal = ZERO
     fills: list[Fill] = field(default_factory=list)
+    veil: Veil | None = None
 
     @property
     def owner(self) -> str:
@@ -108,8 +122,18 @@ class Order:
         return self.asked.type is not OrderType.MARKET
 
     @property
+    def rests(self) -> bool:
+        """Whether what it does not fill at once waits in the book."""
+        return self.is_limit and self.asked.tif is TimeInForce.GTC
+
+    @property
     def is_open(self) -> bool:
         return self.status in OPEN
+
+    @property
+    def seems_open(self) -> bool:
+        """Open by what its owner is told."""
+        return (self.status if self.veil is None else self.veil.status) in OPEN
 
     @property
     def left_base(self) -> Decimal:
@@ -133,3 +157,17 @@ class Order:
         if not self.is_limit:
             return True
         return price <= self.asked.price if self.is_buy else price >= self.asked.price
+
+    def shown(self) -> "Order":
+        """This order as its owner is told of it: itself, unless a veil hides something."""
+        if self.veil is None:
+            return self
+        fills = self.fills[: self.veil.fills_shown]
+        return replace(
+            self,
+            status=self.veil.status,
+            executed_base=sum((fill.amount_base for fill in fills), ZERO),
+            executed_quote=sum((fill.amount_quote for fill in fills), ZERO),
+            fills=fills,
+            veil=None,
+        )

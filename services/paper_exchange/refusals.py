@@ -6,6 +6,8 @@ Does not belong here: deciding when one applies.
 Source: https://developers.binance.com/docs/binance-spot-api-docs/errors, read 2026.
 """
 
+from collections.abc import Mapping
+
 
 class Refusal(Exception):
     """A request the venue answers with an error."""
@@ -117,6 +119,22 @@ def banned(until_ms: int, retry_after_s: int) -> Refusal:
     )
 
 
+def under_maintenance() -> Refusal:
+    return Refusal(-1, "System is under maintenance.", status=503)
+
+
+def code_refusal(code: int, status: int | None, message: str | None) -> Refusal:
+    """Any of the venue's errors by its number; with its usual status and words unless told."""
+    usual_status, usual_message = USUAL.get(code, (400, "An error occurred."))
+    return Refusal(code, message or usual_message, status=status or usual_status)
+
+
+def rate_refusal(status: int, retry_after_s: int) -> Refusal:
+    """429: slow down. 418: banned for not having slowed down."""
+    message = USUAL[-1003][1] if status == 429 else "Way too many requests; IP banned for a while."
+    return Refusal(-1003, message, status=status, retry_after_s=retry_after_s)
+
+
 def orders_used_up(limit: int, window: str, retry_after_s: int) -> Refusal:
     return Refusal(
         -1015,
@@ -124,3 +142,33 @@ def orders_used_up(limit: int, window: str, retry_after_s: int) -> Refusal:
         status=429,
         retry_after_s=retry_after_s,
     )
+
+
+USUAL: Mapping[int, tuple[int, str]] = {
+    -1000: (500, "An unknown error occurred while processing the request."),
+    -1001: (500, "Internal error; unable to process your request. Please try again."),
+    -1003: (429, "Too many requests; please use the websocket for live updates."),
+    -1006: (
+        500,
+        "An unexpected response was received from the message bus. Execution status unknown.",
+    ),
+    -1007: (
+        504,
+        "Timeout waiting for response from backend server. Send status unknown; execution status"
+        " unknown.",
+    ),
+    -1008: (
+        503,
+        "Server is currently overloaded with other requests. Please try again in a few minutes.",
+    ),
+    -1013: (400, "Filter failure: LOT_SIZE"),
+    -1015: (429, "Too many new orders; current limit is 100 orders per 10 SECOND."),
+    -1021: (400, too_late().message),
+    -1022: (400, signature_wrong().message),
+    -2010: (400, insufficient().message),
+    -2011: (400, unknown_to_cancel().message),
+    -2013: (400, no_such_order().message),
+    -2014: (401, key_malformed().message),
+    -2015: (401, key_unknown().message),
+}
+"""Each code's HTTP status and words."""

@@ -26,6 +26,15 @@ CURE = (
     "give --replay a parquet or CSV file with the columns " + ", ".join(COLUMNS) + " (times in UTC)"
 )
 CANDLE_MS_DEFAULT = 60_000
+PRICE_MAX = 10**12
+TIME_MS_MAX = 4_102_444_800_000
+"""The year 2100: beyond it the times are no milliseconds."""
+
+FLOAT_MIN = 1e-6
+"""No double from here to `PRICE_MAX` is written with more digits than a price may have."""
+
+# pyarrow tells what it cannot read by RuntimeError too.
+FILE_WRONG = (OSError, ValueError, LookupError, TypeError, ArithmeticError, RuntimeError, csv.Error)
 
 
 @dataclass(slots=True)
@@ -49,9 +58,11 @@ def read_candles(path: Path) -> dict[str, Candles]:
         candles = _sort(rows)
     except PaperRefused:
         raise
-    except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
+    except FILE_WRONG as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise PaperRefused(f"{path}: expected candles, was not ({first_line}); {CURE}") from None
+        raise PaperRefused(
+            f"{path}: expected candles, was not ({first_line:.300}); {CURE}"
+        ) from None
     if not candles:
         raise PaperRefused(f"{path}: expected at least one candle, found none; {CURE}")
     return candles
@@ -92,9 +103,9 @@ class ReplayPrices:
         return path[max(quarter, 0)]
 
 
-def _written(price: float | str) -> Decimal:
+def _written(price: Any) -> Decimal:
     """The shortest text that names the recorded number is what the venue wrote."""
-    return to_decimal(price if isinstance(price, str) else repr(price))
+    return to_decimal(repr(price) if isinstance(price, float) else price)
 
 
 def _read_parquet(path: Path) -> Iterable[tuple[Any, ...]]:
@@ -117,7 +128,7 @@ def _read_csv(path: Path) -> Iterable[tuple[Any, ...]]:
         return [
             (
                 row["symbol"],
-                _read_time_ms(row["open_time"]),
+                row["open_time"],
                 *(row[name] for name in ("open", "high", "low", "close")),
             )
             for row in reader
@@ -132,11 +143,12 @@ def _require_columns(path: Path, found: Iterable[str]) -> None:
 
 def _sort(rows: Iterable[tuple[Any, ...]]) -> dict[str, Candles]:
     by_symbol: dict[str, dict[int, tuple[Any, Any, Any, Any]]] = {}
-    for symbol, open_time_ms, opened, high, low, closed in rows:
-        prices = (opened, high, low, closed)
-        if any(price is None or not 0 < float(price) < 10**12 for price in prices):
-            raise ValueError(f"{symbol} at {open_time_ms}: expected prices above 0, was {prices}")
-        by_symbol.setdefault(str(symbol), {})[int(open_time_ms)] = prices
+    for symbol, open_time, *prices in rows:
+        if not isinstance(symbol, str) or not symbol:
+            raise ValueError(f"expected the name of a symbol, was {symbol!r:.80}")
+        _check_prices(symbol, open_time, prices)
+        opened, high, low, closed = prices
+        by_symbol.setdefault(symbol, {})[_time_ms(open_time)] = (opened, high, low, closed)
     found: dict[str, Candles] = {}
     for symbol, by_time in by_symbol.items():
         times = sorted(by_time)
@@ -144,9 +156,34 @@ def _sort(rows: Iterable[tuple[Any, ...]]) -> dict[str, Candles]:
     return found
 
 
+def _check_prices(symbol: str, open_time: Any, prices: list[Any]) -> None:
+    """Refuse now what could not be quoted later; a recording has hundreds of thousands of rows."""
+    place = f"{symbol:.80} at {open_time!s:.80}"
+    try:
+        opened, high, low, closed = (
+            price if type(price) is float and FLOAT_MIN <= price < PRICE_MAX else _written(price)
+            for price in prices
+        )
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{place}: expected prices above 0; {error}") from None
+    if not 0 < low <= min(opened, closed) <= max(opened, closed) <= high < PRICE_MAX:
+        raise ValueError(
+            f"{place}: expected prices above 0, none below its low or above its high,"
+            f" was {prices!r:.200} (open, high, low, close)"
+        )
+
+
+def _time_ms(open_time: Any) -> int:
+    at_ms = _read_time_ms(open_time) if isinstance(open_time, str) else int(open_time)
+    is_whole = isinstance(open_time, str) or at_ms == open_time
+    if not is_whole or not 0 <= at_ms < TIME_MS_MAX:
+        raise ValueError(f"expected milliseconds from 1970 to 2100, was {open_time!s:.80}")
+    return at_ms
+
+
 def _read_time_ms(text: str) -> int:
     """Milliseconds since 1970, from a whole number of them or an ISO 8601 text in UTC."""
-    if text.isdecimal():
+    if text.isascii() and text.isdecimal():
         return int(text)
     at = datetime.fromisoformat(text)
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
@@ -155,7 +192,7 @@ def _read_time_ms(text: str) -> int:
 def _read_start(text: str, first_ms: int, last_ms: int) -> int:
     try:
         start_ms = _read_time_ms(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         start_ms = -1
     if not first_ms <= start_ms <= last_ms:
         first, last = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (first_ms, last_ms))

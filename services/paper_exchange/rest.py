@@ -4,12 +4,13 @@ Belongs here: one function per public endpoint; each answers at once and changes
 Does not belong here: endpoints that need a signature (`signed`).
 """
 
-import json
+from collections.abc import Callable
 from typing import Any
 
 from services.paper_exchange import wire
 from services.paper_exchange.calls import Call, read_market
 from services.paper_exchange.exchange import Exchange
+from services.paper_exchange.json_text import read_json
 from services.paper_exchange.refusals import Refusal, bad_symbol
 
 DEPTH_DEFAULT = 100
@@ -21,10 +22,12 @@ def ping(_exchange: Exchange, _call: Call) -> Any:
 
 
 def server_time(_exchange: Exchange, call: Call) -> Any:
-    return {"serverTime": call.now_ms}
+    return {"serverTime": call.shown_ms}
 
 
-def system_status(_exchange: Exchange, _call: Call) -> Any:
+def system_status(exchange: Exchange, call: Call) -> Any:
+    if exchange.faults.standing("maintenance", call.now_ms) is not None:
+        return {"status": 1, "msg": "system_maintenance"}
     return {"status": 0, "msg": "normal"}
 
 
@@ -32,7 +35,7 @@ def exchange_info(exchange: Exchange, call: Call) -> Any:
     limits = exchange.limits
     return {
         "timezone": "UTC",
-        "serverTime": call.now_ms,
+        "serverTime": call.shown_ms,
         "rateLimits": [
             _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, limits.weight.limit),
             _rate_limit("ORDERS", "SECOND", 10, limits.orders.limit),
@@ -76,8 +79,7 @@ def weigh_tickers(call: Call, one: int, all_of_them: int) -> int:
 
 def weigh_depth(call: Call) -> int:
     """5 to 250 by the number of levels asked for."""
-    text = call.params.get("limit", "")
-    limit = int(text) if text.isdecimal() else DEPTH_DEFAULT
+    limit = call.limit(DEPTH_DEFAULT, DEPTH_MAX)
     return next(
         (weight for most, weight in ((100, 5), (500, 25), (1000, 50)) if limit <= most), 250
     )
@@ -98,14 +100,14 @@ def _names(exchange: Exchange, call: Call) -> list[str]:
     if text is None:
         return list(exchange.markets)
     try:
-        names = json.loads(text)
+        names = read_json(text)
     except ValueError:
         names = None
     if not isinstance(names, list) or not names:
         raise Refusal(
             -1100, "Illegal characters found in parameter 'symbols'; legal range is a JSON list."
         )
-    if not all(name in exchange.markets for name in names):
+    if not all(isinstance(name, str) and name in exchange.markets for name in names):
         raise bad_symbol()
     return names
 
@@ -124,6 +126,14 @@ def _price(exchange: Exchange, name: str, _now_ms: int) -> dict[str, Any]:
     over = exchange.overlays.get(name, {})
     price = over.get("lastPrice", wire.number(exchange.engine.tapes[name].last))
     return {"symbol": name, "price": price}
+
+
+# What each ticker endpoint says of one symbol.
+TICKERS: dict[str, Callable[[Exchange, str, int], dict[str, Any]]] = {
+    "ticker/24hr": _day,
+    "ticker/bookTicker": _best,
+    "ticker/price": _price,
+}
 
 
 def _rate_limit(kind: str, interval: str, count: int, limit: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from services.paper_exchange import wire
 from services.paper_exchange.calls import Call, read_market, read_order
 from services.paper_exchange.exchange import USER, Exchange
+from services.paper_exchange.fault_orders import feigned_until_ms, twist_arrival
 from services.paper_exchange.orders import Order
 from services.paper_exchange.refusals import (
     Refusal,
@@ -60,7 +61,8 @@ def place_order(exchange: Exchange, call: Call) -> Any:
     exchange.limits.spend_order(call.now_ms)
     shape = _shape(call)
     asked = read_order(call, USER, exchange.markets, exchange.next_client_id())
-    return wire.placed(exchange.engine.place(asked, call.now_ms), shape)
+    order = exchange.engine.place(asked, call.now_ms, twist_arrival(exchange, call, asked))
+    return wire.placed(order.shown(), shape)
 
 
 def check_order(exchange: Exchange, call: Call) -> Any:
@@ -74,7 +76,7 @@ def look_up_order(exchange: Exchange, call: Call) -> Any:
     order = _find(exchange, call)
     if order is None:
         raise no_such_order()
-    return wire.looked_up(order)
+    return wire.looked_up(order.shown())
 
 
 def cancel_order(exchange: Exchange, call: Call) -> Any:
@@ -88,8 +90,10 @@ def open_orders(exchange: Exchange, call: Call) -> Any:
     names = (
         [read_market(call, exchange.markets).name] if "symbol" in call.params else exchange.markets
     )
-    found = [order for name in names for order in exchange.engine.archive.open_orders(USER, name)]
-    return [wire.looked_up(order) for order in sorted(found, key=lambda order: order.order_id)]
+    archive = exchange.engine.archive
+    found = [order for name in names for order in archive.seemingly_open_orders(USER, name)]
+    shown = sorted(found, key=lambda order: order.order_id)
+    return [wire.looked_up(order.shown()) for order in shown]
 
 
 def cancel_open_orders(exchange: Exchange, call: Call) -> Any:
@@ -113,7 +117,7 @@ def all_orders(exchange: Exchange, call: Call) -> Any:
     ]
     limit = call.limit(LIST_DEFAULT, LIST_MAX)
     is_forward = first_id is not None or start_ms is not None
-    return [wire.looked_up(o) for o in (found[:limit] if is_forward else found[-limit:])]
+    return [wire.looked_up(o.shown()) for o in (found[:limit] if is_forward else found[-limit:])]
 
 
 def my_trades(exchange: Exchange, call: Call) -> Any:
@@ -123,7 +127,7 @@ def my_trades(exchange: Exchange, call: Call) -> Any:
     start_ms, end_ms = call.whole("startTime"), call.whole("endTime")
     found = [
         fill
-        for fill in exchange.engine.archive.trades(USER, market.name, order_id)
+        for fill in exchange.engine.archive.shown_trades(USER, market.name, order_id)
         if (from_id is None or fill.trade_id >= from_id)
         and (start_ms is None or fill.at_ms >= start_ms)
         and (end_ms is None or fill.at_ms <= end_ms)
@@ -137,10 +141,10 @@ def my_trades(exchange: Exchange, call: Call) -> Any:
 def key_rights(exchange: Exchange, call: Call) -> Any:
     may_withdraw = exchange.options.key_may_withdraw
     return {
-        "ipRestrict": False,
+        "ipRestrict": exchange.options.key_ip_restricted,
         "createTime": call.now_ms,
         "enableReading": True,
-        "enableSpotAndMarginTrading": True,
+        "enableSpotAndMarginTrading": exchange.options.key_may_trade,
         "enableWithdrawals": may_withdraw,
         "enableInternalTransfer": may_withdraw,
         "permitsUniversalTransfer": may_withdraw,
@@ -148,6 +152,8 @@ def key_rights(exchange: Exchange, call: Call) -> Any:
         "enableFutures": False,
         "enableVanillaOptions": False,
         "enablePortfolioMarginTrading": False,
+        "enableFixApiTrade": False,
+        "enableFixReadOnly": False,
     }
 
 
@@ -187,6 +193,13 @@ def _find(exchange: Exchange, call: Call) -> Order | None:
 
 
 def _cancel(exchange: Exchange, call: Call, order: Order) -> dict[str, Any]:
-    exchange.engine.cancel(order, call.now_ms)
+    engine = exchange.engine
+    if order.veil is not None:
+        engine.unveil(order)
+    until_ms = feigned_until_ms(exchange, call)
+    if until_ms is None:
+        engine.cancel(order, call.now_ms)
+    else:
+        engine.feign_cancel(order, call.now_ms, until_ms)
     cancel_id = call.params.get("newClientOrderId") or exchange.next_client_id()
-    return wire.cancelled(order, cancel_id)
+    return wire.cancelled(order.shown(), cancel_id)

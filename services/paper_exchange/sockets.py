@@ -8,6 +8,8 @@ Every path takes every message: a client pointed here may have lost its prefixes
 
 import asyncio
 import json
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -16,6 +18,7 @@ from services.paper_exchange.auth import check_signed
 from services.paper_exchange.calls import Call, Reply
 from services.paper_exchange.exchange import Exchange
 from services.paper_exchange.hub import STREAMS_MAX, Listener
+from services.paper_exchange.json_text import read_json
 from services.paper_exchange.refusals import Refusal
 from services.paper_exchange.routes import answer, record
 from services.paper_exchange.streams import greet
@@ -43,20 +46,22 @@ SHORT_BY_METHOD = {
 
 async def serve_socket(exchange: Exchange, request: web.Request) -> web.StreamResponse:
     """One connection, from its handshake to its end."""
-    socket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS)
+    socket = web.WebSocketResponse(autoping=False)  # A silent socket answers no ping either.
     await socket.prepare(request)
     listener = Listener(combined=request.path.startswith("/stream"))
     exchange.hub.listeners.add(listener)
     asked = _streams_of_path(request)
     exchange.hub.subscribe(listener, asked)
     greet(exchange, listener, asked)
-    writer = asyncio.create_task(_write(socket, listener))
+    writer = asyncio.create_task(_write(exchange, socket, listener))
     try:
         async for message in socket:
             if message.type is WSMsgType.TEXT:
                 before = set(listener.streams)
-                listener.send(_respond(exchange, listener, message.data, request.path))
+                listener.send(respond_to_text(exchange, listener, message.data, request.path))
                 greet(exchange, listener, sorted(listener.streams - before))
+            elif message.type is WSMsgType.PING and not exchange.is_silent():
+                await socket.pong(message.data)
     finally:
         exchange.hub.leave(listener)
         writer.cancel()
@@ -64,14 +69,20 @@ async def serve_socket(exchange: Exchange, request: web.Request) -> web.StreamRe
     return socket
 
 
-async def _write(socket: web.WebSocketResponse, listener: Listener) -> None:
+async def _write(exchange: Exchange, socket: web.WebSocketResponse, listener: Listener) -> None:
+    """Send what is queued, and a ping when nothing is; a silent exchange drops both."""
     while True:
-        text = await listener.outbox.get()
+        text: str | None = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                text = await listener.outbox.get()
         if listener.farewell is not None:
             await socket.close(code=WSCloseCode.GOING_AWAY, message=listener.farewell.encode())
             return
+        if exchange.is_silent():
+            continue
         try:
-            await socket.send_str(text)
+            await (socket.ping() if text is None else socket.send_str(text))
         except ConnectionError:
             return
 
@@ -83,10 +94,12 @@ def _streams_of_path(request: web.Request) -> list[str]:
     return [name for name in request.path.split("/") if "@" in name]
 
 
-def _respond(exchange: Exchange, listener: Listener, text: str, path: str) -> dict[str, Any]:
+def respond_to_text(exchange: Exchange, listener: Listener, text: str, path: str) -> dict[str, Any]:
     try:
-        message = json.loads(text)
+        message = read_json(text)
         method, identity = message["method"], message.get("id")
+        if not isinstance(method, str):
+            raise TypeError(method)
     except (ValueError, KeyError, TypeError, AttributeError):
         return {
             "error": {"code": 2, "msg": "Invalid JSON: expected value with a method"},
@@ -135,11 +148,17 @@ def _answer_method(
     payload = "&".join(f"{key}={params[key]}" for key in sorted(params) if key != "signature")
     bare = {key: value for key, value in params.items() if key != "apiKey"}
     full_path = f"/api/v3/{short}" if verb != "WS" else path
-    call = Call(verb, full_path, bare, payload, params.get("apiKey"), now_ms, now_ms)
+    skew_ms = exchange.faults.skew_ms(now_ms)
+    call = Call(verb, full_path, bare, payload, params.get("apiKey"), now_ms, now_ms, skew_ms)
     if verb != "WS":
-        return answer(exchange, call)
-    call = Call(verb, f"{path}#{method}", bare, payload, params.get("apiKey"), now_ms, now_ms)
-    return record(exchange, call, _answer_stream(exchange, listener, method, call))
+        return answer(exchange, call, is_heard=not exchange.is_silent())
+    call = replace(call, path=f"{path}#{method}")
+    reply = _answer_stream(exchange, listener, method, call)
+    is_heard = not exchange.is_silent()
+    record(
+        exchange, call, reply, sent=reply if is_heard else None, told=None if is_heard else "none"
+    )
+    return reply
 
 
 def _answer_stream(exchange: Exchange, listener: Listener, method: str, call: Call) -> Reply:

@@ -4,6 +4,7 @@ Belongs here: executionReport, outboundAccountPosition and trade, and who receiv
 Does not belong here: subscribing (`sockets`).
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -25,6 +26,7 @@ class UserStream:
         self._user = user
         self._clock = clock
         self._subscription_id = -1
+        self._held: dict[int, list[dict[str, Any]]] = defaultdict(list)
 
     def subscribe(self, listener: Listener) -> int:
         self._subscription_id += 1
@@ -34,8 +36,20 @@ class UserStream:
     def reported(self, order: Order, event: str, fill: Fill | None) -> None:
         if order.owner != self._user or not self._has_listeners():
             return
-        self._send(_execution_report(order, event, fill, self._clock()))
+        if order.veil is not None and event != "NEW":
+            self._held[order.order_id].append(_execution_report(order, event, fill, self._clock()))
+            return
+        self._send(_execution_report(order.shown(), event, fill, self._clock()))
         if event == "TRADE" or order.is_limit:  # A market order that only arrives moves no money.
+            self._send(self._account_position(order))
+
+    def feigned(self, order: Order, event: str) -> None:
+        if order.owner == self._user:
+            self._send(_execution_report(order.shown(), event, None, self._clock()))
+
+    def unveiled(self, order: Order) -> None:
+        for report in self._held.pop(order.order_id, ()):
+            self._send(report)
             self._send(self._account_position(order))
 
     def traded(self, maker_fill: Fill) -> None:
