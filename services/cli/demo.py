@@ -71,12 +71,12 @@ def demo(options: DemoOptions) -> Iterator["DemoResult"]:
 def _rebalance(world: World, jobs: "Jobs", stores: "Stores") -> Callable[..., "DemoResult"]:
     """Cycle until the portfolio is in its band: the engine is a thermostat, not a cannon."""
     from services.cli.demo_report import DemoResult
-    from services.cli.leftovers import retire_leftovers
+    from services.cli.leftovers import begin_on_paper
     from services.cli.looking import look_at
     from services.cli.order_words import in_sending_order
 
     name, portfolio, _ = world.settings.portfolio(PORTFOLIO)
-    retire_leftovers(stores)
+    begin_on_paper(stores, world.settings)
     with step("market rules"):
         jobs.sync_precision(VenueName(portfolio.venue))
     with step("a first look at the account"):

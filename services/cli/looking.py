@@ -7,11 +7,15 @@ it is now: before and after a demo, and in `plan`.
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
+from decimal import Decimal
 
-from rebalancer.cycle import decide, observe, reserved_cash
+from rebalancer.cycle import decide, fetch_books, observe, reserved_cash
+from rebalancer.depth import Book
 from rebalancer.drift import Drift, is_within_band, measure_drift
+from rebalancer.money import ZERO, Symbol
 from rebalancer.orders import CycleId, Order, VenueName
-from rebalancer.plan import Plan, PlanContext
+from rebalancer.plan import Plan, PlanContext, SkipReason
+from rebalancer.planning import symbols_to_trade
 from rebalancer.snapshot import Snapshot
 from resources.settings import Settings
 from resources.settings_portfolio import PortfolioSettings
@@ -38,19 +42,48 @@ def look_at(settings: Settings, portfolio_name: str) -> Look:
     return Look(drifts, is_within_band(drifts, drift_bps_min=portfolio.drift_bps_min))
 
 
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """What a portfolio has under way, and what keeps it from trading.
+
+    `unknown_because` says why nobody can tell, where nobody can.
+    """
+
+    live: tuple[Order, ...] = ()
+    turnover_quote_today: Decimal = ZERO
+    stop: tuple[SkipReason, str] | None = None
+    unknown_because: str | None = None
+
+
 def plan_for(
-    settings: Settings, portfolio_name: str, live: Collection[Order]
+    settings: Settings, portfolio_name: str, under_way: UnderWay
 ) -> tuple[tuple[Drift, ...], Plan]:
-    """What a cycle would decide now, given the orders that are under way."""
+    """What a cycle would decide now, given what is under way."""
     name, portfolio, venue = settings.portfolio(portfolio_name)
+    policy = portfolio.policy(venue)
     snapshot = _snapshot(settings, portfolio)
+    drifts = measure_drift(snapshot, portfolio.targets())
+    symbols = symbols_to_trade(drifts, cash=portfolio.cash, policy=policy)
     context = PlanContext(
         cycle_id=CycleId("plan"),
         portfolio=name,
         venue=VenueName(portfolio.venue),
-        busy=reserved_cash(live, taker_fee_bps=venue.taker_fee_bps),
+        busy=reserved_cash(under_way.live, taker_fee_bps=venue.taker_fee_bps),
+        turnover_quote_today=under_way.turnover_quote_today,
+        books={} if under_way.stop else _books(settings, portfolio, symbols),
+        stop=under_way.stop,
     )
-    return decide(snapshot, portfolio.targets(), portfolio.policy(venue), context)
+    return decide(snapshot, portfolio.targets(), policy, context)
+
+
+def _books(
+    settings: Settings, portfolio: PortfolioSettings, symbols: Collection[Symbol]
+) -> dict[Symbol, Book]:
+    async def connect_and_fetch() -> dict[Symbol, Book]:
+        async with Venues(settings, SystemClock()).connect(VenueName(portfolio.venue)) as venue:
+            return await fetch_books(venue, symbols)
+
+    return asyncio.run(connect_and_fetch()) if symbols else {}
 
 
 def _snapshot(settings: Settings, portfolio: PortfolioSettings) -> Snapshot:

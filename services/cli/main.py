@@ -12,6 +12,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from services.cli.commands_controls import Json, add_controls
+from services.cli.commands_orders import orders
 from services.cli.failures import CommandFailed, Exit, explain, is_interrupt
 from services.cli.paper_commands import paper
 from services.cli.terminal import complain
@@ -26,9 +28,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done · 1 the goal was not reached · 2 settings or options are wrong · "
     "3 a server, venue or port is not to be had · 130 Ctrl-C",
 )
-app.add_typer(paper)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 File = Annotated[Path | None, typer.Option(metavar="FILE")]
 
 
@@ -133,25 +133,9 @@ def status(as_json: Json = False) -> None:
     show_status(as_json=as_json)
 
 
-@app.command()
-def orders(
-    order: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Begin of an order's id: its history.")
-    ] = None,
-    portfolio: Portfolio = None,
-    state: Annotated[
-        str | None, typer.Option(metavar="STATE", help="Only these, such as filled or refused.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most orders to show.")] = 20,
-    as_json: Json = False,
-) -> None:
-    """Show the books, newest first; or the history of one order."""
-    from services.cli.orders import list_orders, show_order
-
-    if order is not None:
-        show_order(order, as_json=as_json)
-    else:
-        list_orders(portfolio=portfolio, state=state, limit=limit, as_json=as_json)
+add_controls(app)
+app.add_typer(orders)
+app.add_typer(paper)
 
 
 def main() -> None:

@@ -3,27 +3,33 @@
 Belongs here: how one order is told. Which orders are told is up to each command.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from rich.text import Text
 
 from rebalancer.money import plain
-from rebalancer.orders import Order
+from rebalancer.order_states import OrderState
+from rebalancer.orders import ClientOrderId, Order
 from rebalancer.plan import SkippedLeg
-from rebalancer.settlement import OrderState
-from resources.archive_rows import FillRow, OrderRow
-from services.cli.terminal import table
+from resources.archive_rows import FillRow, OrderEvent, OrderRow
+from services.cli.terminal import heading, out, table
 
 ID_SHOWN = 8
+ADOPTED = "adopted"
+"""The version of the rules of an order that we did not plan, and the begin of its cycle."""
 _STYLES = {
     OrderState.FILLED: "green",
     OrderState.PARTIALLY_FILLED: "yellow",
     OrderState.UNFILLED: "yellow",
     OrderState.IN_DOUBT: "bold yellow",
+    OrderState.AWAITING_APPROVAL: "bold cyan",
     OrderState.REFUSED: "red",
+    OrderState.DENIED: "red",
+    OrderState.REJECTED: "red",
     OrderState.EXPIRED: "red",
     OrderState.NOT_FOUND: "red",
 }
@@ -31,6 +37,8 @@ _STYLES = {
 
 def why_ordered(order: Order) -> str:
     """Why an order was planned: how far its asset was from its target."""
+    if order.rules_version == ADOPTED:
+        return "adopted by hand"
     drift = order.drift_bps
     side = "over" if drift > 0 else "under"
     reason = f"{order.symbol.base} is {abs(drift) / 100:.2f} points {side} its target"
@@ -39,6 +47,8 @@ def why_ordered(order: Order) -> str:
 
 def _short_why(order: Order) -> str:
     """The same in a table that names the symbol already."""
+    if order.rules_version == ADOPTED:
+        return "adopted by hand"
     side = "over" if order.drift_bps > 0 else "under"
     return f"{abs(order.drift_bps) / 100:.2f} points {side} target"
 
@@ -53,7 +63,8 @@ def in_sending_order(rows: Iterable[OrderRow]) -> tuple[OrderRow, ...]:
     )
 
 
-def order_json(row: OrderRow) -> dict[str, Any]:
+def order_json(row: OrderRow, *, now: str | None = None) -> dict[str, Any]:
+    """One order. `state` is what the books say; `now` where it stands, as the queue adds to it."""
     order = row.order
     return {
         "client_order_id": order.client_order_id,
@@ -65,6 +76,7 @@ def order_json(row: OrderRow) -> dict[str, Any]:
         "filled": plain(row.filled_base),
         "limit_price": plain(order.limit_price_quote),
         "state": row.state.value,
+        "now": now or row.state.value.replace("_", " "),
         "urgency": plain(order.urgency),
         "slippage_bps": None if row.slippage_bps is None else plain(row.slippage_bps),
         "reason": why_ordered(order),
@@ -109,10 +121,13 @@ def fill_json(row: FillRow) -> dict[str, Any]:
     }
 
 
-def show_orders(rows: Sequence[OrderRow]) -> None:
+def show_orders(
+    rows: Sequence[OrderRow], words: Mapping[ClientOrderId, str] = MappingProxyType({})
+) -> None:
+    """Print orders; `words` says where those stand that the books alone do not tell all of."""
     table(
         ("order", "side", "symbol", "amount", "state", "slip bps", "why"),
-        [_order_cells(row) for row in rows],
+        [_order_cells(row, words.get(row.order.client_order_id)) for row in rows],
         right="amount,slip bps",
     )
 
@@ -161,8 +176,25 @@ def show_fills(rows: Sequence[FillRow]) -> None:
     )
 
 
-def state_text(state: OrderState) -> Text:
-    return Text(state.value.replace("_", " "), style=_STYLES.get(state, ""))
+def show_history(order: Order, events: Sequence[OrderEvent]) -> None:
+    """Print what an order is, and everything that happened to it."""
+    heading(order.client_order_id)
+    what = f"{order.side} {plain(order.amount_base)} {order.symbol}"
+    price = plain(order.limit_price_quote)
+    out().print(f"{what} at {price} or better: {why_ordered(order)}")
+    out().print(f"portfolio {order.portfolio}, venue {order.venue}, cycle {order.cycle_id}")
+    out().print()
+    table(
+        ("when (UTC)", "state", "detail"),
+        [(moment(event.at_ms), state_text(event.state), event.detail or "") for event in events],
+    )
+
+
+def state_text(state: OrderState, word: str | None = None) -> Text:
+    plain_word = state.value.replace("_", " ")
+    if word is not None and word != plain_word:
+        return Text(word, style="bold yellow")
+    return Text(plain_word, style=_STYLES.get(state, ""))
 
 
 def side_text(side: str) -> Text:
@@ -178,10 +210,10 @@ def moment(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1_000, UTC).isoformat(timespec="milliseconds")
 
 
-def _order_cells(row: OrderRow) -> tuple[str | Text, ...]:
+def _order_cells(row: OrderRow, word: str | None) -> tuple[str | Text, ...]:
     order = row.order
     why = _short_why(order) + (f"; {row.reason}" if row.reason else "")
-    state = state_text(row.state)
+    state = state_text(row.state, word)
     if row.state is OrderState.PARTIALLY_FILLED:
         state.append(f" {plain(row.filled_base)}")
     return (

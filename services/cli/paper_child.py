@@ -70,4 +70,6 @@ def paper_options(paper: PaperSettings, *, journal: Path) -> list[str]:
         options += ["--replay", str(paper.replay)]
     if paper.exchange_info is not None:
         options += ["--exchange-info", str(paper.exchange_info)]
+    if paper.faults is not None:
+        options += ["--faults", str(paper.faults)]
     return options

@@ -7,6 +7,20 @@ import typer
 
 from services.cli.paper_serve import ServeOptions, serve
 
+KeyMayWithdraw = Annotated[
+    bool | None, typer.Option("--key-may-withdraw", help="What the key's rights say.")
+]
+KeyMayTrade = Annotated[
+    bool | None,
+    typer.Option(
+        "--key-may-trade/--key-may-not-trade", help="Its orders are refused with -2015 if not."
+    ),
+]
+KeyIpRestricted = Annotated[
+    bool | None,
+    typer.Option("--key-ip-restricted/--no-key-ip-restricted", help="What the key's rights say."),
+]
+
 paper = typer.Typer(name="paper", help="The paper exchange by itself.", no_args_is_help=True)
 
 
@@ -57,8 +71,11 @@ def serve_command(
     orders_per_day_max: Annotated[int | None, typer.Option(help="Orders before 429.")] = None,
     abuse_max: Annotated[int | None, typer.Option(help="Requests into a 429 before 418.")] = None,
     ban_ms: Annotated[int | None, typer.Option(help="How long a ban lasts.")] = None,
-    key_may_withdraw: Annotated[
-        bool | None, typer.Option("--key-may-withdraw", help="What the key's rights say.")
+    key_may_withdraw: KeyMayWithdraw = None,
+    key_may_trade: KeyMayTrade = None,
+    key_ip_restricted: KeyIpRestricted = None,
+    faults: Annotated[
+        Path | None, typer.Option(help="Scripted faults, a JSON list; see docs/paper-exchange.md.")
     ] = None,
 ) -> None:
     """Serve a paper exchange until Ctrl-C."""

@@ -31,6 +31,9 @@ class ServeOptions:
     abuse_max: int | None
     ban_ms: int | None
     key_may_withdraw: bool | None
+    key_may_trade: bool | None
+    key_ip_restricted: bool | None
+    faults: Path | None
 
 
 def serve(told: ServeOptions) -> None:

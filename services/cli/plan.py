@@ -1,25 +1,27 @@
 """`trimtab plan`: what a cycle would do now. It reads the venue; it sends and writes nothing."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rebalancer.drift import Drift, is_within_band
 from rebalancer.errors import StoreUnavailable
-from rebalancer.orders import Order, PortfolioName
+from rebalancer.halting import read_stop
+from rebalancer.orders import PortfolioName, VenueName
 from rebalancer.plan import Plan
-from rebalancer.ports import OrderQueue
+from rebalancer.ports import OrderQueue, TradingControls
 from resources.embedded import running_servers
 from resources.embedded_process import is_served
 from resources.settings import Settings
-from resources.wiring import open_queue
+from resources.system_clock import SystemClock
+from resources.wiring import open_queue_and_controls
 from services.cli.demo_report import show_weights, weights_json
-from services.cli.looking import Look, plan_for
+from services.cli.looking import Look, UnderWay, plan_for
 from services.cli.order_words import planned_json, show_planned, show_skips, skip_json
 from services.cli.terminal import heading, note, out, print_json, progress
 from services.cli.world import chosen_settings, load_with_paper_keys
 
-UNKNOWN = "Live orders, whose symbols a cycle would skip, are unknown because "
+UNKNOWN = "Live orders, whose symbols a cycle would skip, and halts are unknown because "
 NO_QUEUE = "no queue is running."
 
 
@@ -30,8 +32,7 @@ class Planned:
     portfolio: str
     drifts: tuple[Drift, ...]
     plan: Plan
-    live: Collection[Order]
-    unknown_because: str | None
+    under_way: UnderWay
     drift_bps_min: int
 
     @property
@@ -56,35 +57,42 @@ def show_plan(portfolio: str | None, *, as_json: bool) -> None:
 
 def _plan(settings: Settings, name: str) -> Planned:
     with progress(f"looking at {name}"):
-        live, unknown_because = _live_orders(settings, PortfolioName(name))
-        drifts, plan = plan_for(settings, name, live)
-    return Planned(
-        name, drifts, plan, live, unknown_because, settings.portfolios[name].drift_bps_min
-    )
+        under_way = _under_way(settings, PortfolioName(name))
+        drifts, plan = plan_for(settings, name, under_way)
+    return Planned(name, drifts, plan, under_way, settings.portfolios[name].drift_bps_min)
 
 
-def _live_orders(
-    settings: Settings, portfolio: PortfolioName
-) -> tuple[Sequence[Order], str | None]:
-    """Orders under way; and why they are unknown, when nobody can tell."""
-    with _queue_if_running(settings) as queue:
-        if queue is None:
-            return (), NO_QUEUE
+def _under_way(settings: Settings, portfolio: PortfolioName) -> UnderWay:
+    venue, now_ms = VenueName(settings.portfolios[portfolio].venue), SystemClock().now_ms()
+    with _redis_if_running(settings) as opened:
+        if opened is None:
+            return UnderWay(unknown_because=NO_QUEUE)
+        queue, controls = opened
         try:
-            return queue.live_orders(portfolio), None
+            return UnderWay(
+                live=queue.live_orders(portfolio),
+                turnover_quote_today=queue.turnover_quote(portfolio),
+                stop=read_stop(controls, venue, portfolio, now_ms=now_ms),
+            )
         except StoreUnavailable as error:
-            return (), str(error)
+            return UnderWay(unknown_because=str(error))
 
 
 @contextmanager
-def _queue_if_running(settings: Settings) -> Iterator[OrderQueue | None]:
+def _redis_if_running(
+    settings: Settings,
+) -> Iterator[tuple[OrderQueue, TradingControls] | None]:
     home = settings.home.expanduser().absolute()
     if settings.redis_url is not None:
-        with open_queue(settings, settings.redis_url.get_secret_value()) as queue:
-            yield queue
+        url = settings.redis_url.get_secret_value()
+        with open_queue_and_controls(settings, url) as opened:
+            yield opened
     elif (home / "redis").is_dir() and is_served(home / "redis"):
-        with running_servers(home) as urls, open_queue(settings, urls.redis_url) as queue:
-            yield queue
+        with (
+            running_servers(home) as urls,
+            open_queue_and_controls(settings, urls.redis_url) as opened,
+        ):
+            yield opened
     else:
         yield None
 
@@ -97,9 +105,9 @@ def _json(planned: Planned) -> dict[str, object]:
         "targets": {drift.asset: drift.target_bps for drift in planned.look.by_target()},
         "orders": [planned_json(order) for order in planned.plan.orders],
         "skipped": [skip_json(skip) for skip in planned.plan.skipped],
-        "live_orders_known": planned.unknown_because is None,
-        "live_orders_unknown_because": planned.unknown_because,
-        "live_orders": [planned_json(order) for order in planned.live],
+        "live_orders_known": planned.under_way.unknown_because is None,
+        "live_orders_unknown_because": planned.under_way.unknown_because,
+        "live_orders": [planned_json(order) for order in planned.under_way.live],
     }
 
 
@@ -115,6 +123,6 @@ def _show(planned: Planned) -> None:
     out().print()
     if not planned.plan.orders:
         out().print(f"{planned.portfolio}: nothing to send.")
-    if planned.unknown_because is not None:
-        note(UNKNOWN + planned.unknown_because)
+    if planned.under_way.unknown_because is not None:
+        note(UNKNOWN + planned.under_way.unknown_because)
     out().print("This is a plan: nothing was sent and nothing was written.")

@@ -15,12 +15,15 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from resources.settings import DrainSettings, PaperSettings, Settings
-from resources.settings_portfolio import PortfolioSettings, VenueSettings
+from resources.settings_limits import LimitsSettings
+from resources.settings_portfolio import PortfolioSettings
+from resources.settings_venue import VenueSettings
 
 PAGE = Path("docs/settings.md")
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 _TYPES = {
     str: "text",
+    bool: "true or false",
     int: "whole number",
     Decimal: "number",
     Path: "path",
@@ -36,6 +39,12 @@ _TABLES: tuple[tuple[str, str, type[BaseModel], str], ...] = (
         "TRIMTAB_PORTFOLIOS__NAME__",
     ),
     (
+        "[portfolios.NAME.limits]",
+        "The caps of the portfolio. They cut an order or keep it back, and nothing gets past them.",
+        LimitsSettings,
+        "TRIMTAB_PORTFOLIOS__NAME__LIMITS__",
+    ),
+    (
         "[paper]",
         "The paper exchange that `trimtab up` starts. Leave the table out for a real venue.",
         PaperSettings,
@@ -43,6 +52,10 @@ _TABLES: tuple[tuple[str, str, type[BaseModel], str], ...] = (
     ),
     ("[drain]", "The live drain session.", DrainSettings, "TRIMTAB_DRAIN__"),
 )
+_OWN_TABLES = {
+    *((Settings, name) for name in ("venues", "portfolios", "paper", "drain")),
+    (PortfolioSettings, "limits"),
+}
 _HEAD = """\
 # Settings
 
@@ -98,8 +111,8 @@ def reference() -> str:
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
     for name, field in model.model_fields.items():
-        if name in ("venues", "portfolios", "paper", "drain") and model is Settings:
-            continue  # Tables of their own.
+        if (model, name) in _OWN_TABLES:
+            continue
         yield (
             f"`{name}`",
             f"`{prefix}{name.upper()}`",

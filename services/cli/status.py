@@ -19,7 +19,14 @@ from resources.wiring import Stores, Venues, open_stores
 from services.cli.failures import CommandFailed, Exit
 from services.cli.order_words import moment
 from services.cli.paper_hint import paper_hint
-from services.cli.terminal import heading, out, points, print_json, progress, table
+from services.cli.status_controls import (
+    Controls,
+    controls_json,
+    portfolio_lines,
+    read_controls,
+    show_controls,
+)
+from services.cli.terminal import heading, out, points, print_json, progress, say, table
 from services.cli.world import World, chosen_settings, open_world
 
 
@@ -40,6 +47,7 @@ class Status:
     tenure: TenureState
     books: BooksSummary
     cycles: dict[str, LastCycle | None]
+    controls: Controls
 
     def silent_venues(self) -> list[str]:
         return [name for name, found in self.conditions.items() if found.latency_ms is None]
@@ -79,6 +87,7 @@ def _measure(world: World) -> Status:
             tenure=stores.queue.tenure_state(MAIN_SLOT),
             books=stores.archive.summarize(),
             cycles={name: last_cycle(stores, name) for name in sorted(settings.portfolios)},
+            controls=read_controls(settings, stores),
         )
 
 
@@ -125,6 +134,7 @@ def _json(status: Status) -> dict[str, Any]:
             }
             for name, cycle in status.cycles.items()
         },
+        "trading": controls_json(status.controls),
     }
 
 
@@ -132,6 +142,7 @@ def _show(status: Status) -> None:
     settings, depth, books = status.settings, status.depth, status.books
     out().print(f"Settings  {status.config_file}")
     out().print(f"Home      {settings.home}")
+    show_controls(status.controls)
     heading("Venues")
     table(
         ("venue", "exchange", "address", "latency"),
@@ -157,6 +168,8 @@ def _show(status: Status) -> None:
     out().print(f"fills: {books.fills}; rows in quarantine: {books.quarantined}")
     for name, cycle in status.cycles.items():
         heading(f"Portfolio {name}")
+        for line in portfolio_lines(status.controls, name):
+            say(line)
         _show_cycle(cycle, settings.portfolios[name].drift_bps_min)
 
 

@@ -22,15 +22,15 @@ BPS_WHOLE = 10_000
 
 @cache
 def out() -> Console:
-    """Results."""
-    return Console(highlight=False, soft_wrap=False)
+    """Results. Nothing in them is markup: a reason that a person typed may hold brackets."""
+    return Console(highlight=False, markup=False, soft_wrap=False)
 
 
 @cache
 def err() -> Console:
     """Everything that is not a result."""
     # Bound to the stream of now: while a job runs, sys.stderr is its log.
-    return Console(file=sys.stderr, highlight=False)
+    return Console(file=sys.stderr, highlight=False, markup=False)
 
 
 def print_json(value: Any) -> None:
@@ -64,6 +64,11 @@ def step(text: str) -> Iterator[None]:
     if err().is_terminal:
         seconds = f"{time.monotonic() - started_at:.1f} s"
         err().print(Text.assemble(("✓ ", "green"), text, (f"  {seconds}", "dim")))
+
+
+def say(text: str = "") -> None:
+    """A sentence of the result, left whole for whoever searches it."""
+    out().print(text, soft_wrap=True)
 
 
 def note(text: str) -> None:

@@ -21,7 +21,7 @@ from resources.wiring import Stores, open_stores
 from services.cli.children import Children, children
 from services.cli.dagster_home import LOOPBACK
 from services.cli.dagster_services import DagsterServices
-from services.cli.leftovers import retire_leftovers
+from services.cli.leftovers import begin_on_paper
 from services.cli.paper_child import PaperAddress, await_paper, paper_options, start_paper
 from services.cli.paper_home import choose_targets, claimed_home, write_paper_settings
 from services.cli.ports import require_free
@@ -39,13 +39,12 @@ SEED = 7
 
 def up(*, debug: bool) -> None:
     """Run until Ctrl-C, or until a child dies."""
-    on_paper = find_settings_file() is None
     with ExitStack() as leaving:
         world, papers = leaving.enter_context(_world())
         stores = leaving.enter_context(open_stores(world.settings))
         require_servers(stores)
-        if on_paper:
-            retire_leftovers(stores)
+        if world.settings.paper is not None:
+            begin_on_paper(stores, world.settings)
         run_dir = Path(leaving.enter_context(tempfile.TemporaryDirectory(prefix="trimtab-")))
         own = leaving.enter_context(children(world.logs))
         services = DagsterServices(own, dict(os.environ), run_dir, world.settings.ui_port)

@@ -1,0 +1,132 @@
+"""What `trimtab doctor` asks of a venue: does it answer, does it work, may our key trade on it."""
+
+import asyncio
+from collections.abc import Sequence
+
+from rebalancer.account import VenueStatus
+from rebalancer.credentials import KeyFault, KeyFinding
+from rebalancer.errors import RebalancerError
+from rebalancer.orders import VenueName
+from rebalancer.ports import Venue
+from resources.settings import Settings
+from resources.settings_venue import VenueSettings
+from resources.system_clock import SystemClock
+from resources.venue_check import check_venue
+from resources.venue_latency import PROBES
+from resources.wiring import Venues
+from services.cli.findings import Finding, Health, fail, look, warn, well
+
+_KEY_CHECKS = (
+    (
+        "key rights",
+        frozenset({KeyFault.MAY_WITHDRAW, KeyFault.MAY_NOT_TRADE, KeyFault.CANNOT_READ_RIGHTS}),
+        "it may trade, and it may not withdraw",
+    ),
+    (
+        "key binding",
+        frozenset({KeyFault.NOT_IP_BOUND}),
+        "bound to addresses, as far as the venue tells",
+    ),
+    (
+        "clock",
+        frozenset({KeyFault.CLOCK_SKEWED}),
+        "less than 1 s from the venue's, as far as it tells the time",
+    ),
+)
+assert set(KeyFault) == {fault for _, faults, _ in _KEY_CHECKS for fault in faults}
+
+
+def examine_venues(settings: Settings) -> tuple[Finding, ...]:
+    """Every configured venue, all at once; by name."""
+
+    async def examine_all() -> list[tuple[Finding, ...]]:
+        names = settings.venue_names()
+        return await asyncio.gather(*(_examine(settings, name) for name in names))
+
+    return tuple(finding for found in asyncio.run(examine_all()) for finding in found)
+
+
+def stopping_faults(settings: Settings, name: VenueName) -> tuple[str, ...]:
+    """Why the venue must not be traded on with its key now; nothing when it may be."""
+
+    async def check() -> tuple[KeyFinding, ...]:
+        async with Venues(settings, SystemClock()).connect(name) as venue:
+            return await check_venue(venue, settings.venues[name].key_policy())
+
+    try:
+        found = asyncio.run(check())
+    except RebalancerError as error:
+        return (str(error),)
+    return tuple(f"{name}: {one.detail}" for one in found if one.stops_trading)
+
+
+async def _examine(settings: Settings, name: VenueName) -> tuple[Finding, ...]:
+    subject, told = f"venue {name}", settings.venues[name]
+    try:
+        async with Venues(settings, SystemClock()).connect(name) as venue:
+            offered = well(subject, "exchange", f"{told.exchange}; it takes immediate-or-cancel")
+            answers = await _answers(subject, venue, told)
+            if answers.health is Health.FAILED:
+                return offered, answers
+            return (
+                offered,
+                answers,
+                *await look(subject, "status", lambda: _status(subject, venue)),
+                *await look(subject, "key", lambda: _key(subject, venue, told)),
+            )
+    except RebalancerError as error:
+        return (fail(subject, "exchange", str(error)),)
+
+
+async def _answers(subject: str, venue: Venue, told: VenueSettings) -> Finding:
+    for _ in range(PROBES):
+        await venue.probe()
+    latency_ms = venue.conditions.latency_ms
+    if latency_ms is None:
+        place = told.rest_url or "its own address"
+        return fail(
+            subject,
+            "answers",
+            f"no answer from {place}; check the network, and rest_url where it is set",
+        )
+    if latency_ms > told.latency_ms_max:
+        return warn(
+            subject,
+            "answers",
+            f"in {latency_ms} ms: above latency_ms_max = {told.latency_ms_max}, so orders wait. "
+            "Run nearer to the venue, or raise it",
+        )
+    return well(subject, "answers", f"in {latency_ms} ms")
+
+
+async def _status(subject: str, venue: Venue) -> Sequence[Finding]:
+    match await venue.fetch_status():
+        case VenueStatus.OPERATIONAL:
+            return [well(subject, "status", "it announces that it works")]
+        case VenueStatus.MAINTENANCE:
+            return [
+                warn(
+                    subject,
+                    "status",
+                    "it announces maintenance: nothing is sent until that is over",
+                )
+            ]
+        case VenueStatus.UNKNOWN:
+            return [
+                well(
+                    subject,
+                    "status",
+                    "it announces nothing; use trimtab maintenance add for what you know",
+                )
+            ]
+
+
+async def _key(subject: str, venue: Venue, told: VenueSettings) -> Sequence[Finding]:
+    found = await check_venue(venue, told.key_policy())
+    lines: list[Finding] = []
+    for what, faults, sound in _KEY_CHECKS:
+        wrong = [one for one in found if one.fault in faults]
+        lines += [
+            (fail if one.stops_trading else warn)(subject, what, one.detail) for one in wrong
+        ] or [well(subject, what, sound)]
+    return lines
