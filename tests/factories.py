@@ -1,17 +1,22 @@
 """make_x(): a valid default X, and only the arguments a test cares about."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from rebalancer.balances import Balance
-from rebalancer.money import Asset, Symbol, to_decimal
+from rebalancer.depth import Book, Level
+from rebalancer.money import ZERO, Asset, Symbol, to_decimal
 from rebalancer.orders import CycleId, Order, PortfolioName, VenueName, name_order
 from rebalancer.plan import PlanContext, RebalancePolicy
 from rebalancer.precision import MarketRule, RawRule, Side
 from rebalancer.queue import Tenure
 from rebalancer.quotes import Quote, RawTicker
+from rebalancer.risk import RiskLimits
 from rebalancer.settlement import Fill
 from rebalancer.snapshot import Freshness
+
+Levels = Sequence[tuple[str, str]]
 
 CASH = Asset("USDC")
 NOW_MS = 1_700_000_000_000
@@ -81,16 +86,44 @@ def make_balance(asset: str, free: str, *, locked: str = "0") -> Balance:
     return Balance(Asset(asset), to_decimal(free), to_decimal(locked), NOW_MS)
 
 
-def make_policy(**changes: int) -> RebalancePolicy:
-    fields = {
+def make_limits(**changes: Any) -> RiskLimits:
+    """No caps, and a collar and an age that nothing is beyond."""
+    fields: dict[str, Any] = {
+        "order_quote_max": None,
+        "cycle_share_bps_max": None,
+        "turnover_quote_day_max": None,
+        "open_orders_max": None,
+        "collar_bps_max": 10_000,
+        "input_age_ms_max": 3_600_000,
+    }
+    return RiskLimits(**(fields | changes))
+
+
+def make_policy(**changes: Any) -> RebalancePolicy:
+    fields: dict[str, Any] = {
         "drift_bps_min": 200,
         "destination_bps": 5_000,
         "reach_bps_max": 50,
         "taker_fee_bps": 10,
         "orders_max": 20,
         "order_ttl_ms": 3_600_000,
+        "depth_share_bps_max": None,
+        "slices_max": 10,
+        "post_spread_bps_min": None,
+        "limits": make_limits(),
     }
     return RebalancePolicy(**(fields | changes))
+
+
+def make_book(base: str, bids: Levels, asks: Levels, **changes: Any) -> Book:
+    """A book from (price, amount) pairs, the best first."""
+    fields: dict[str, Any] = {
+        "symbol": make_symbol(base),
+        "bids": tuple(Level(to_decimal(price), to_decimal(amount)) for price, amount in bids),
+        "asks": tuple(Level(to_decimal(price), to_decimal(amount)) for price, amount in asks),
+        "observed_at_ms": NOW_MS,
+    }
+    return Book(**(fields | changes))
 
 
 def make_context(cycle_id: str = "c1", **changes: Any) -> PlanContext:
@@ -99,19 +132,29 @@ def make_context(cycle_id: str = "c1", **changes: Any) -> PlanContext:
         "portfolio": PORTFOLIO,
         "venue": VENUE,
         "busy": {},
+        "turnover_quote_today": ZERO,
+        "books": {},
     }
     return PlanContext(**(fields | changes))
 
 
 def make_order(base: str = "BTC", side: Side = "buy", **changes: Any) -> Order:
-    """An order named after its cycle, symbol and side, so two defaults are the same order."""
+    """An order named after its cycle, symbol and side, so two defaults are the same order.
+
+    Its worst price is its limit price unless told otherwise.
+    """
     cycle_id = CycleId(changes.pop("cycle_id", "c1"))
     portfolio = PortfolioName(changes.pop("portfolio", PORTFOLIO))
     attempt = changes.get("attempt", 0)
     symbol = make_symbol(base)
     fields: dict[str, Any] = {
         "client_order_id": name_order(
-            cycle_id, portfolio, symbol, side, slice_index=0, attempt=attempt
+            cycle_id,
+            portfolio,
+            symbol,
+            side,
+            slice_index=changes.get("slice_index", 0),
+            attempt=attempt,
         ),
         "cycle_id": cycle_id,
         "portfolio": portfolio,
@@ -128,6 +171,10 @@ def make_order(base: str = "BTC", side: Side = "buy", **changes: Any) -> Order:
         "expires_at_ms": NOW_MS + 3_600_000,
         "slice_index": 0,
         "attempt": 0,
+        "style": "take",
+        "worst_price_quote": changes.get("limit_price_quote", Decimal(50_000)),
+        "leg_rest_base": ZERO,
+        "least_base": Decimal("1E-24"),
     }
     return Order(**(fields | changes))
 

@@ -20,13 +20,15 @@ from pipelines.build import build_definitions
 from rebalancer.balances import RawBalance
 from rebalancer.money import Asset
 from rebalancer.orders import VenueName
-from rebalancer.ports import Alarm, Alert, Clock, Venue
+from rebalancer.ports import Alarm, Clock, Venue
 from rebalancer.quotes import RawTicker
 from resources.settings import DrainSettings, Settings
-from resources.settings_portfolio import PortfolioSettings, VenueSettings
+from resources.settings_portfolio import PortfolioSettings
+from resources.settings_venue import VenueSettings
 from resources.system_clock import SystemClock
 from resources.wiring import Stores
 from tests.factories import NOW_MS, make_raw_rule, make_raw_ticker
+from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.venue import FakeVenue
 
 PRICES = {"BTC": "50000", "ETH": "2500", "SOL": "100"}
@@ -62,7 +64,10 @@ def make_settings(
 
 def make_tickers(**changes: RawTicker | None) -> list[RawTicker]:
     """A sound ticker for each targeted base; a change replaces one, None leaves it out."""
-    sound = {base: make_raw_ticker(base, bid=p, ask=p, last=p) for base, p in PRICES.items()}
+    sound = {
+        base: make_raw_ticker(base, bid=price, ask=f"{price}.01", last=price)
+        for base, price in PRICES.items()
+    }
     return [ticker for ticker in (sound | changes).values() if ticker is not None]
 
 
@@ -89,20 +94,6 @@ class FakeVenues:
     @asynccontextmanager
     async def connect(self, name: VenueName) -> AsyncIterator[Venue]:
         yield self._venues[name]
-
-
-class RecordingAlarm(Alarm):
-    """Keeps what it was told."""
-
-    def __init__(self) -> None:
-        self._alerts: list[Alert] = []
-
-    @property
-    def alerts(self) -> tuple[Alert, ...]:
-        return tuple(self._alerts)
-
-    def page(self, alert: Alert) -> None:
-        self._alerts.append(alert)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from rebalancer.faults import DataFault
 from rebalancer.money import Asset
 from rebalancer.quotes import RawTicker
 from resources.settings import Settings
-from resources.tables import balance_snapshots, market_precision, ticker_snapshots
+from resources.tables_market import balance_snapshots, market_precision, ticker_snapshots
 from resources.wiring import Stores
 from tests.assets.location import (
     HOLDINGS,

@@ -4,8 +4,8 @@ import dagster as dg
 import pytest
 
 from rebalancer.money import Asset
+from rebalancer.order_states import OrderState
 from rebalancer.orders import CycleId, PortfolioName
-from rebalancer.settlement import OrderState
 from resources.settings import Settings
 from resources.wiring import Stores
 from tests.assets.location import (
@@ -42,6 +42,7 @@ def test_one_cycle_brings_the_portfolio_back_and_the_next_sends_nothing(
     assert first.success
     assert materialized(first) == set(INPUT_ASSETS)
     assert green_checks(first) == {
+        "account_is_ours_alone",
         "tickers_are_sound",
         "balances_are_readable",
         "inputs_are_fresh_and_whole",

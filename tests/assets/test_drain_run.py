@@ -8,9 +8,10 @@ import dagster as dg
 import pytest
 
 from rebalancer.errors import BadData
+from rebalancer.order_states import OrderState
 from rebalancer.orders import CycleId
 from rebalancer.queue import SendPermit
-from rebalancer.settlement import OrderState, Submission
+from rebalancer.settlement import Submission
 from resources.settings import Settings
 from resources.system_clock import SystemClock
 from resources.wiring import Stores, open_stores

@@ -11,15 +11,9 @@ from rebalancer.ports import Alert
 from resources.settings import Settings
 from resources.wiring import Stores
 from sensors.failure_sensor import failure_sensor
-from tests.assets.location import (
-    UI,
-    Location,
-    RecordingAlarm,
-    make_location,
-    make_tickers,
-    make_venue,
-)
+from tests.assets.location import UI, Location, make_location, make_tickers, make_venue
 from tests.factories import make_raw_ticker
+from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.venue import FakeVenue
 
 Tick = Callable[[], tuple[Alert, ...]]

@@ -1,5 +1,6 @@
 """When a drain session is launched, asked as the daemon asks, on the real stores."""
 
+import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -9,18 +10,21 @@ import pytest
 
 from rebalancer.errors import StoreUnavailable
 from rebalancer.gate import GateOpen
+from rebalancer.halting import freeze_of
 from rebalancer.orders import Order
-from rebalancer.queue import MAIN_SLOT, Claim, SendPermit
+from rebalancer.queue import MAIN_SLOT, Claim, Recovery, SendPermit
 from resources.settings import Settings
 from resources.system_clock import SystemClock
 from resources.wiring import Stores, Venues, open_stores
 from sensors.latency_sensor import DRAIN_JOB, latency_sensor
 from tests.assets.location import FakeVenues, make_settings, make_venue
 from tests.factories import make_order
+from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.venue import FakeVenue
 
 Tick = Callable[..., Any]
 LATER_MS = 60_000
+NOTHING = Recovery(maybe_sent=(), turnover_quote={})
 
 
 @pytest.fixture
@@ -35,6 +39,7 @@ def tick(instance: dg.DagsterInstance, settings: Settings, stores: Stores) -> Ti
             "venues": venue if isinstance(venue, Venues) else FakeVenues({"paper": venue}),
             "stores": to,
             "clock": SystemClock(),
+            "alarm": RecordingAlarm(),
         }
         with dg.build_sensor_context(instance=instance, resources=resources) as context:
             data = latency_sensor.evaluate_tick(context)
@@ -43,11 +48,17 @@ def tick(instance: dg.DagsterInstance, settings: Settings, stores: Stores) -> Ti
     return evaluate
 
 
-def queue_order(stores: Stores, *, urgency: str = "0.3") -> Order:
+def make_queueable_order(urgency: str = "0.3") -> Order:
     now_ms = SystemClock().now_ms()
-    order = make_order(
+    return make_order(
         urgency=Decimal(urgency), planned_at_ms=now_ms, expires_at_ms=now_ms + 3_600_000
     )
+
+
+def queue_order(stores: Stores, *, urgency: str = "0.3") -> Order:
+    order = make_queueable_order(urgency)
+    if stores.queue.is_lost():
+        stores.queue.recover(NOTHING)
     assert stores.queue.enqueue([order]) == 1
     return order
 
@@ -140,6 +151,21 @@ def test_a_real_client_of_a_venue_that_is_down_is_a_reason_too(
     requests, reason = tick(Venues(away, SystemClock()))
     assert requests == []
     assert "paper: the venue does not answer (limit 150 ms" in reason
+
+
+def test_a_queue_that_redis_has_lost_is_filled_from_the_books_and_drained(
+    tick: Tick, stores: Stores
+) -> None:
+    order = make_queueable_order()
+    halt = freeze_of(order.portfolio, "balances moved without us", now_ms=order.planned_at_ms)
+    asyncio.run(stores.ledger.record_planned([order], now_ms=order.planned_at_ms))
+    asyncio.run(stores.ledger.record_halt(halt))
+    assert stores.queue.is_lost()
+    [request], _ = tick(make_venue())
+    assert request.tags["trimtab/reason"] == "0 orders wait, 1 in doubt"
+    assert stores.queue.live_orders(order.portfolio) == (order,)
+    assert stores.controls.halts() == (halt,)
+    assert not stores.queue.is_lost()
 
 
 def test_one_window_asks_under_one_run_key(tick: Tick, stores: Stores) -> None:

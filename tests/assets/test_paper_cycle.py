@@ -1,5 +1,6 @@
 """The same jobs with nothing replaced: ccxt on the paper exchange, settings from a file."""
 
+import time
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -8,10 +9,13 @@ import dagster as dg
 import pytest
 from sqlalchemy import Engine
 
+from rebalancer.account_compare import QUIET_MS
+from rebalancer.controls import HaltKind
+from rebalancer.order_states import OrderState
 from rebalancer.orders import CycleId, PortfolioName
-from rebalancer.settlement import OrderState
 from resources.settings_file import load_settings
-from resources.wiring import open_stores
+from resources.system_clock import SystemClock
+from resources.wiring import Stores, open_stores
 from tests.assets.location import INPUT_ASSETS, Location, materialized, red_checks
 from tests.plugins.paper import API_KEY, API_SECRET, PaperFactory, PaperProcess
 
@@ -129,3 +133,52 @@ def test_prices_are_exact_from_the_exchange_to_the_books(location: Location) -> 
         ).values()
         assert quotes
         assert all(isinstance(quote.bid_quote, Decimal) for quote in quotes)
+
+
+def test_an_order_refused_for_changed_rules_succeeds_in_the_next_cycle_under_the_new_ones(
+    location: Location, paper: PaperProcess
+) -> None:
+    location.sync()
+    assert location.rebalance("c1").success
+    paper.set_fault("rules_changed", symbol="BTCUSDC", step_size="0.01")
+    assert location.drain().success
+    assert location.rebalance("c2").success
+    assert location.drain().success
+    with open_stores(location.settings) as stores:
+        rows = stores.archive.read_orders(limit=20)
+        [refused, filled] = sorted(
+            (row for row in rows if row.order.symbol.base == "BTC"),
+            key=lambda row: row.order.planned_at_ms,
+        )
+        drifts = stores.archive.read_drifts(CycleId("c2"), PortfolioName("core"))
+    assert (refused.state, filled.state) == (OrderState.REFUSED, OrderState.FILLED)
+    assert "no longer fits" in (refused.reason or "")
+    assert refused.order.rules_version != filled.order.rules_version
+    assert filled.order.amount_base % Decimal("0.01") == 0
+    assert {drift.asset for drift in drifts} == {"BTC", "ETH", "SOL", "USDC"}
+
+
+def test_money_that_came_from_elsewhere_freezes_the_portfolio_and_nothing_is_planned(
+    location: Location, paper: PaperProcess
+) -> None:
+    location.sync()
+    assert location.rebalance("c1").success
+    assert location.drain().success
+    paper.set_fault("deposit", asset="BTC", amount="0.5")
+    with open_stores(location.settings) as stores:
+        _let_rest(stores)
+        frozen = location.rebalance("c2")
+        assert not frozen.success
+        assert "balances moved without us: BTC" in red_checks(frozen)["account_is_ours_alone"]
+        assert not materialized(frozen) & {"drift_signals", "rebalance_orders"}
+        [halt] = stores.controls.halts()
+        assert halt.kind is HaltKind.FREEZE
+
+
+def _let_rest(stores: Stores) -> None:
+    """Wait until the last trade is old enough for the account to be compared whole."""
+    deadline = time.monotonic() + 10
+    newest = max(row.fill.filled_at_ms for row in stores.archive.read_fills(limit=50))
+    while SystemClock().now_ms() - newest < 2 * QUIET_MS:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

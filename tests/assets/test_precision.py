@@ -13,7 +13,7 @@ from rebalancer.money import Symbol
 from rebalancer.orders import VenueName
 from rebalancer.precision import MarketRule
 from resources.settings import Settings
-from resources.tables import market_precision
+from resources.tables_market import market_precision
 from resources.wiring import Stores
 from tests.assets.location import (
     FakeVenues,

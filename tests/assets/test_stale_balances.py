@@ -6,10 +6,12 @@ from collections.abc import Sequence
 import dagster as dg
 
 from pipelines.drain_session import DrainSession, SessionPolicy
+from pipelines.venue_watch import VenueWatch
 from rebalancer.balances import RawBalance
-from rebalancer.cycle import Desk
+from rebalancer.credentials import KeyPolicy
+from rebalancer.desk import Desk
+from rebalancer.order_states import OrderState
 from rebalancer.orders import CycleId, PortfolioName, VenueName
-from rebalancer.settlement import OrderState
 from resources.settings import Settings
 from resources.system_clock import SystemClock
 from resources.wiring import Stores
@@ -21,6 +23,7 @@ from tests.assets.location import (
     make_tickers,
 )
 from tests.factories import make_raw_rule
+from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.venue import FakeVenue
 from tests.logic.session import GATE
 
@@ -45,14 +48,19 @@ async def drain(venue: FakeVenue, stores: Stores) -> None:
         venues={VENUE: venue},
         gates={VENUE: GATE},
         queue=stores.queue,
+        controls=stores.controls,
         ledger=stores.ledger,
+        alarm=RecordingAlarm(),
         clock=SystemClock(),
         lease_ms=5_000,
+        post_ms={VENUE: 5_000},
     )
     policy = SessionPolicy(
         slot=0, owner="test", budget_ms=20_000, idle_ms=50, handover_ms=0, concurrency=4
     )
-    await DrainSession(desk, policy, on_settled=lambda _: None).run()
+    key = KeyPolicy(allow_unreadable_rights=False, require_ip_binding=False)
+    watch = VenueWatch(desk, {VENUE: key})
+    await DrainSession(desk, policy, watch=watch, on_settled=lambda _: None).run()
 
 
 def test_an_order_that_settles_between_balances_and_plan_is_not_planned_again(

@@ -2,13 +2,17 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import Engine
 
-from rebalancer.orders import ClientOrderId, Order
-from rebalancer.ports import Ledger
-from rebalancer.settlement import Fill, OrderState
+from rebalancer.ledger import Ledger
+from rebalancer.money import ZERO, Symbol, exact
+from rebalancer.order_states import OrderState
+from rebalancer.orders import ClientOrderId, Order, VenueName
+from rebalancer.precision import MarketRule
+from rebalancer.settlement import Accepted, Fill, Settlement, settle
 from resources.postgres_archive import PostgresArchive
 from resources.postgres_ledger import PostgresLedger
 from tests.fakes.ledger import FakeLedger
@@ -26,7 +30,16 @@ class Standing:
     paid_quote: Decimal
     reason: str | None
     venue_order_id: str | None
-    residual_of: ClientOrderId | None
+    follows: ClientOrderId | None
+    contradiction: str | None
+    settled_at_ms: int | None
+
+
+def make_settlement(order: Order, *fills: Fill, venue_order_id: str = "v-1") -> Settlement:
+    """An order that the venue took, with everything that traded."""
+    with exact():
+        filled = sum((fill.amount_base for fill in fills), ZERO)
+    return settle(Accepted(order, venue_order_id, is_closed=True, filled_base=filled), fills)
 
 
 class Books(ABC):
@@ -43,6 +56,9 @@ class Books(ABC):
     @abstractmethod
     def events(self, order: Order) -> list[tuple[int, OrderState, str | None]]: ...
 
+    @abstractmethod
+    def rules(self, venue: VenueName, symbol: Symbol) -> MarketRule | None: ...
+
 
 class FakeBooks(Books):
     def __init__(self) -> None:
@@ -57,7 +73,9 @@ class FakeBooks(Books):
                 entry.paid_quote,
                 entry.reason,
                 entry.venue_order_id,
-                entry.residual_of,
+                entry.follows,
+                entry.contradiction,
+                entry.settled_at_ms,
             )
             for key, entry in self._fake.entries.items()
         }
@@ -71,6 +89,9 @@ class FakeBooks(Books):
             for event in self._fake.events
             if event.client_order_id == order.client_order_id
         ]
+
+    def rules(self, venue: VenueName, symbol: Symbol) -> MarketRule | None:
+        return self._fake.rules.get((venue, symbol))
 
 
 class PostgresBooks(Books):
@@ -87,7 +108,9 @@ class PostgresBooks(Books):
                 row.paid_quote,
                 row.reason,
                 row.venue_order_id,
-                row.residual_of,
+                row.follows,
+                row.contradiction,
+                row.settled_at_ms,
             )
             for row in self._archive.read_orders(limit=ROWS_MAX)
         }
@@ -98,3 +121,6 @@ class PostgresBooks(Books):
     def events(self, order: Order) -> list[tuple[int, OrderState, str | None]]:
         history = self._archive.read_history(order.client_order_id)
         return [(event.at_ms, event.state, event.detail) for event in history]
+
+    def rules(self, venue: VenueName, symbol: Symbol) -> MarketRule | None:
+        return self._archive.read_rules(venue, [symbol], on_or_before=date.max).get(symbol)

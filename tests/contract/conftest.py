@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 import pytest
+from _pytest.fixtures import FixtureRequest
 from sqlalchemy import Engine, text
 
 from resources.embedded import ServerUrls
 from resources.postgres_connection import open_engine
 from resources.postgres_schema import upgrade_database
 from resources.tables import metadata
+from tests.contract.books import Books, FakeBooks, PostgresBooks
 from tests.plugins.servers import fresh_database
 
 
@@ -31,3 +33,11 @@ def engine(migrated_engine: Engine) -> Engine:
         for table in metadata.sorted_tables:
             connection.execute(table.delete())
     return migrated_engine
+
+
+@pytest.fixture(params=["fake", "postgres"])
+def books(request: FixtureRequest) -> Books:
+    """Empty books, in memory and on a real server in turn."""
+    if request.param == "fake":
+        return FakeBooks()
+    return PostgresBooks(request.getfixturevalue("engine"))

@@ -45,6 +45,7 @@ class Request:
     path: str
     params: Mapping[str, str]
     headers: Mapping[str, str]
+    body: str = ""
 
 
 class RawServer:
@@ -149,7 +150,7 @@ async def _read_request(reader: asyncio.StreamReader) -> Request | None:
     headers = {name.lower(): value.strip() for name, value in pairs}
     body = (await reader.readexactly(int(headers.get("content-length", "0")))).decode()
     split = urlsplit(target)
-    return Request(method, split.path, dict(parse_qsl(split.query or body)), headers)
+    return Request(method, split.path, dict(parse_qsl(split.query or body)), headers, body)
 
 
 def _encode(reply: Reply) -> bytes:

@@ -9,9 +9,10 @@ from sqlalchemy.exc import IntegrityError
 
 from rebalancer.drift import Drift, TargetWeights, measure_drift
 from rebalancer.money import Asset, to_decimal
+from rebalancer.order_states import OrderState
 from rebalancer.orders import CycleId, PortfolioName
 from rebalancer.plan import SkippedLeg, SkipReason
-from rebalancer.settlement import Accepted, Expired, OrderState, settle
+from rebalancer.settlement import Accepted, Expired, settle
 from rebalancer.snapshot import Snapshot, take_snapshot
 from resources.archive_rows import SignalLinks
 from resources.postgres_archive import PostgresArchive

@@ -14,6 +14,7 @@ import pytest
 
 from resources.embedded import running_servers
 from tests.contract.cli import command, environment
+from tests.contract.places import LOOPBACK, places_of, workers_of
 
 END_SECONDS = 60
 JOBS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { jobs { name } } } } }"
@@ -47,7 +48,9 @@ def children_of(process: "subprocess.Popen[str]") -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
-def test_up_serves_our_jobs_in_the_ui_and_one_ctrl_c_ends_everything(tmp_path: Path) -> None:
+def test_up_serves_our_jobs_on_loopback_alone_and_one_ctrl_c_ends_everything(
+    tmp_path: Path,
+) -> None:
     with running(tmp_path) as (process, ui):
         question = Request(f"{ui}/graphql", json.dumps({"query": JOBS}).encode())
         question.add_header("Content-Type", "application/json")
@@ -57,6 +60,9 @@ def test_up_serves_our_jobs_in_the_ui_and_one_ctrl_c_ends_everything(tmp_path: P
         assert names >= {"sync_precision", "rebalance", "drain_orders"}
         children = children_of(process)
         assert len(children) >= 4
+        places = places_of([psutil.Process(process.pid), *children, *workers_of(tmp_path)])
+        assert len(places) >= 4
+        assert {address for address, _ in places} <= LOOPBACK
         process.send_signal(signal.SIGINT)
         assert process.wait(END_SECONDS) == 0
         _, alive = psutil.wait_procs(children, timeout=END_SECONDS)

@@ -1,37 +1,17 @@
 """What every Ledger promises. The fake and PostgreSQL sit the same tests: it cannot lie."""
 
 import pytest
-from _pytest.fixtures import FixtureRequest
 
 from rebalancer.errors import BooksDisagree
 from rebalancer.money import ZERO, to_decimal
-from rebalancer.orders import Order
-from rebalancer.settlement import (
-    Accepted,
-    Expired,
-    Fill,
-    NotFound,
-    OrderState,
-    Refused,
-    Settlement,
-    settle,
-)
-from tests.contract.books import Books, FakeBooks, PostgresBooks
+from rebalancer.order_states import OPEN_STATES, OrderState
+from rebalancer.queue import Denied
+from rebalancer.risk import DenialReason
+from rebalancer.settlement import Expired, NotFound, Refused, settle
+from tests.contract.books import Books, make_settlement
 from tests.factories import NOW_MS, make_fill, make_order
 
 LATER_MS = NOW_MS + 1_000
-
-
-@pytest.fixture(params=["fake", "postgres"])
-def books(request: FixtureRequest) -> Books:
-    if request.param == "fake":
-        return FakeBooks()
-    return PostgresBooks(request.getfixturevalue("engine"))
-
-
-def make_settlement(order: Order, *fills: Fill) -> Settlement:
-    filled = sum((fill.amount_base for fill in fills), ZERO)
-    return settle(Accepted(order, "v-1", is_closed=True, filled_base=filled), fills)
 
 
 async def test_planned_orders_are_on_the_books_and_may_be_queued(books: Books) -> None:
@@ -61,6 +41,7 @@ async def test_the_same_order_twice_in_one_plan_is_one_order(books: Books) -> No
     order = make_order()
     assert await books.ledger.record_planned([order, order], now_ms=NOW_MS) == (order,)
     assert len(books.standings()) == 1
+    assert books.events(order) == [(NOW_MS, OrderState.PLANNED, None)]
 
 
 async def test_orders_that_once_reached_the_queue_may_not_be_queued_again(books: Books) -> None:
@@ -111,11 +92,38 @@ async def test_a_note_after_the_end_changes_nothing(books: Books) -> None:
     assert (books.standings(), books.events(order)) == before
 
 
-async def test_a_note_of_another_end_is_a_disagreement(books: Books) -> None:
+async def test_a_note_of_another_end_brings_no_evidence_and_changes_nothing(books: Books) -> None:
     order = make_order()
     await books.ledger.record(make_settlement(order), now_ms=NOW_MS)
-    with pytest.raises(BooksDisagree, match=order.client_order_id):
-        await books.ledger.note(order, OrderState.EXPIRED, detail=None, now_ms=LATER_MS)
+    before = books.standings(), books.events(order)
+    await books.ledger.note(order, OrderState.EXPIRED, detail=None, now_ms=LATER_MS)
+    assert (books.standings(), books.events(order)) == before
+
+
+async def test_a_state_the_order_has_or_has_passed_appends_nothing(books: Books) -> None:
+    order = make_order()
+    await books.ledger.note(order, OrderState.OPEN, detail="resting", now_ms=NOW_MS)
+    before = books.events(order)
+    for state in OPEN_STATES:
+        await books.ledger.note(order, state, detail="late", now_ms=LATER_MS)
+    assert books.events(order) == before
+    assert books.standings()[order.client_order_id].state == OrderState.OPEN
+
+
+async def test_an_order_that_waits_for_approval_may_not_be_queued_yet(books: Books) -> None:
+    order = make_order()
+    await books.ledger.record_planned([order], now_ms=NOW_MS)
+    await books.ledger.note(order, OrderState.AWAITING_APPROVAL, detail=None, now_ms=NOW_MS)
+    assert await books.ledger.record_planned([order], now_ms=LATER_MS) == ()
+
+
+async def test_an_order_may_be_rejected_by_a_person_with_a_reason(books: Books) -> None:
+    order = make_order()
+    await books.ledger.note(order, OrderState.AWAITING_APPROVAL, detail=None, now_ms=NOW_MS)
+    await books.ledger.note(order, OrderState.REJECTED, detail="too large", now_ms=LATER_MS)
+    standing = books.standings()[order.client_order_id]
+    assert (standing.state, standing.reason) == (OrderState.REJECTED, "too large")
+    assert standing.settled_at_ms == LATER_MS
 
 
 async def test_an_order_the_books_never_saw_is_taken_when_it_is_noted(books: Books) -> None:
@@ -132,8 +140,9 @@ async def test_a_settlement_is_booked_with_its_fills_and_sums(books: Books) -> N
     await books.ledger.record_planned([order], now_ms=NOW_MS)
     receipt = await books.ledger.record(make_settlement(order, *fills), now_ms=LATER_MS)
     standing = books.standings()[order.client_order_id]
-    assert (receipt.client_order_id, receipt.residual) == (order.client_order_id, None)
-    assert receipt.recorded_at_ms == LATER_MS
+    assert (receipt.client_order_id, receipt.successor) == (order.client_order_id, None)
+    assert (receipt.recorded_at_ms, receipt.paid_quote) == (LATER_MS, to_decimal(50_006))
+    assert receipt.contradiction is None
     assert (standing.state, standing.venue_order_id) == (OrderState.FILLED, "v-1")
     assert (standing.filled_base, standing.paid_quote) == (to_decimal(1), to_decimal(50_006))
     assert books.fills() == set(fills)
@@ -146,10 +155,18 @@ async def test_a_settlement_is_booked_with_its_fills_and_sums(books: Books) -> N
         (Refused(make_order(), "insufficient funds"), OrderState.REFUSED, "insufficient funds"),
         (Expired(make_order()), OrderState.EXPIRED, None),
         (NotFound(make_order()), OrderState.NOT_FOUND, None),
+        (
+            Denied(make_order(), DenialReason.ORDER_TOO_LARGE, "beyond 5"),
+            OrderState.DENIED,
+            "ORDER_TOO_LARGE: beyond 5",
+        ),
     ],
 )
 async def test_every_end_without_fills_is_booked_with_its_reason(
-    books: Books, outcome: Refused | Expired | NotFound, state: OrderState, reason: str | None
+    books: Books,
+    outcome: Refused | Expired | NotFound | Denied,
+    state: OrderState,
+    reason: str | None,
 ) -> None:
     await books.ledger.record(settle(outcome, ()), now_ms=NOW_MS)
     standing = books.standings()[outcome.order.client_order_id]
@@ -169,39 +186,21 @@ async def test_the_rest_is_planned_in_the_same_commit(books: Books) -> None:
     order = make_order()
     settlement = make_settlement(order, make_fill(order, "0.5"))
     receipt = await books.ledger.record(settlement, now_ms=NOW_MS)
-    rest = settlement.residual
+    rest = settlement.successor
     assert rest is not None
-    assert receipt.residual == rest
+    assert receipt.successor == rest
     standing = books.standings()[rest.client_order_id]
     assert (standing.order, standing.state) == (rest, OrderState.PLANNED)
-    assert standing.residual_of == order.client_order_id
+    assert standing.follows == order.client_order_id
 
 
 async def test_a_rest_that_is_settled_is_never_handed_out_again(books: Books) -> None:
     order = make_order()
     settlement = make_settlement(order, make_fill(order, "0.5"))
-    rest = (await books.ledger.record(settlement, now_ms=NOW_MS)).residual
+    rest = (await books.ledger.record(settlement, now_ms=NOW_MS)).successor
     assert rest is not None
     await books.ledger.record(settle(Expired(rest), ()), now_ms=NOW_MS)
-    assert (await books.ledger.record(settlement, now_ms=LATER_MS)).residual is None
-
-
-async def test_another_end_than_the_booked_one_is_a_disagreement(books: Books) -> None:
-    order = make_order()
-    await books.ledger.record(settle(NotFound(order), ()), now_ms=NOW_MS)
-    before = (books.standings(), books.fills())
-    with pytest.raises(BooksDisagree, match=order.client_order_id):
-        await books.ledger.record(make_settlement(order, make_fill(order, "1")), now_ms=LATER_MS)
-    assert (books.standings(), books.fills()) == before
-
-
-async def test_the_same_end_with_more_filled_is_a_disagreement(books: Books) -> None:
-    order = make_order()
-    fill, more = make_fill(order, "0.5"), make_fill(order, "0.1", trade_id="2")
-    await books.ledger.record(make_settlement(order, fill), now_ms=NOW_MS)
-    with pytest.raises(BooksDisagree, match=order.client_order_id):
-        await books.ledger.record(make_settlement(order, fill, more), now_ms=LATER_MS)
-    assert books.fills() == {fill}
+    assert (await books.ledger.record(settlement, now_ms=LATER_MS)).successor is None
 
 
 async def test_one_trade_with_two_sizes_is_a_disagreement(books: Books) -> None:

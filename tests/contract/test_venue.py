@@ -5,66 +5,31 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.balances import RawBalance, sanitize_balances
-from rebalancer.money import ZERO, Asset, Symbol, exact, to_decimal
+from rebalancer.balances import sanitize_balances
+from rebalancer.money import ZERO, Asset, exact, to_decimal
 from rebalancer.orders import Order
 from rebalancer.ports import Venue
 from rebalancer.precision import sanitize_rules
 from rebalancer.queue import SendPermit
-from rebalancer.quotes import sanitize_tickers
-from rebalancer.settlement import Absent, Accepted, Fill, NotSent, Refused, settle
-from resources.ccxt_venue import CcxtOptions, CcxtVenue
+from rebalancer.settlement import Absent, Accepted, Fill, NotSent, RefusalKind, Refused, settle
+from tests.contract.venue_scene import BTC, UNLISTED, make_permit, open_venue, quote_of
 from tests.factories import (
     NOW_MS,
-    VENUE,
     make_order,
-    make_raw_rule,
-    make_raw_ticker,
-    make_symbol,
 )
-from tests.fakes.clock import FakeClock
-from tests.fakes.venue import FakeVenue
-from tests.plugins.paper import API_KEY, API_SECRET, PaperFactory
-
-BTC, UNLISTED = make_symbol("BTC"), make_symbol("NOSUCH")
-LATER_MS = NOW_MS + 60_000
-
-
-def make_fake() -> FakeVenue:
-    holdings = {"USDC": "20000", "BTC": "0.6"}
-    return FakeVenue(
-        FakeClock(),
-        rules=[make_raw_rule(notional_min="10")],
-        tickers=[make_raw_ticker(bid="49990", ask="50010", last="50000")],
-        balances=[RawBalance(Asset(a), free, "0", NOW_MS) for a, free in holdings.items()],
-    )
+from tests.plugins.paper import PaperFactory
 
 
 @pytest.fixture(params=["fake", "paper exchange"])
 async def venue(request: pytest.FixtureRequest, make_paper: PaperFactory) -> AsyncIterator[Venue]:
-    if request.param == "fake":
-        yield make_fake()
-        return
-    paper = make_paper("--tick-ms", "0")
-    options = CcxtOptions("binance", paper.url, paper.ws_url, API_KEY, API_SECRET)
-    async with CcxtVenue(VENUE, options, FakeClock()) as connected:
-        yield connected
-
-
-async def quote_of(venue: Venue, symbol: Symbol = BTC) -> tuple[Decimal, Decimal]:
-    quotes, rejected = sanitize_tickers(await venue.fetch_tickers([symbol]), [symbol])
-    assert not rejected
-    return quotes[symbol].bid_quote, quotes[symbol].ask_quote
+    async with open_venue(request.param, make_paper) as opened:
+        yield opened
 
 
 async def holdings_of(venue: Venue) -> dict[Asset, Decimal]:
     balances, rejected = sanitize_balances(await venue.fetch_balances())
     assert not rejected
     return {asset: balance.total for asset, balance in balances.items()}
-
-
-def make_permit(order: Order) -> SendPermit:
-    return SendPermit(order, valid_until_ms=LATER_MS)
 
 
 async def test_rules_are_readable_and_an_unlisted_symbol_is_absent(venue: Venue) -> None:
@@ -164,15 +129,21 @@ async def test_reading_fills_twice_gives_the_same_trades(venue: Venue) -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "why"),
-    [("0.5", "costs more than there is"), ("0.00001", "is worth too little"), ("0.000015", "step")],
+    ("amount", "kind", "why"),
+    [
+        ("0.5", RefusalKind.FUNDS, "costs more than there is"),
+        ("0.00001", RefusalKind.RULES, "is worth too little"),
+        ("0.000015", RefusalKind.RULES, "step"),
+    ],
 )
-async def test_an_order_the_venue_cannot_take_is_refused(
-    venue: Venue, amount: str, why: str
+async def test_an_order_the_venue_cannot_take_is_refused_with_its_kind(
+    venue: Venue, amount: str, kind: RefusalKind, why: str
 ) -> None:
     _, ask = await quote_of(venue)
     order = make_order(amount_base=to_decimal(amount), limit_price_quote=ask)
-    assert isinstance(await venue.submit(make_permit(order)), Refused), why
+    answer = await venue.submit(make_permit(order))
+    assert isinstance(answer, Refused), why
+    assert answer.kind is kind
     assert await venue.look_up(order) == Absent(order)
 
 

@@ -210,10 +210,11 @@ async def test_debug_logging_shows_no_secret(caplog: pytest.LogCaptureFixture) -
     assert not [secret for secret in (KEY, SECRET, "signature=") if secret in caplog.text]
 
 
-async def test_probing_asks_one_cheap_question() -> None:
+async def test_probing_has_the_markets_at_hand_then_asks_one_cheap_question() -> None:
     async with scene() as (venue, server):
         await venue.probe()
-    assert [(r.method, r.path) for r in server.requests] == [TIME]
+        await venue.probe()
+    assert [(r.method, r.path) for r in server.requests] == [INFO, TIME, TIME]
 
 
 @pytest.mark.parametrize(

@@ -4,29 +4,38 @@ It reads every order on every call, so each rule stands as it would be said. Wha
 see afterwards is a property; nothing is set up by methods.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
-from rebalancer.errors import BadConfig, LeaseLost
+from rebalancer.errors import LeaseLost, QueueLost
 from rebalancer.gate import GateOpen
 from rebalancer.money import ZERO
 from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
 from rebalancer.ports import Clock, OrderQueue
 from rebalancer.queue import (
+    CallKind,
     Claim,
+    Denied,
     InDoubt,
     NotNow,
+    NotNowReason,
     QueueDepth,
     QueueEmpty,
+    Recovery,
     SendPermit,
+    Stage,
     Tenure,
     TenureState,
 )
+from rebalancer.risk import RiskLimits
 from rebalancer.settlement import LedgerReceipt
 from resources.rate_limit import RateLimit
-from tests.fakes.bucket import Bucket
-
-FOREVER_MS = 10**15
+from resources.turnover import micro_of, quote_of
+from tests.fakes.controls import FakeControls
+from tests.fakes.permits import SOON_MS, FakePermits
+from tests.fakes.tenures import FakeTenures
+from tests.fakes.turnover import FakeTurnover
 
 
 @dataclass(slots=True)
@@ -37,22 +46,17 @@ class Entry:
     sequence: int
     at_ms: int | None = None
     token: tuple[Tenure, int] | None = None
-    is_sent: bool = False
+    sent_at_ms: int | None = None
     tries: int = 0
     absences: int = 0
 
-
-@dataclass(slots=True)
-class Slot:
-    """A drain slot: `owner` None when it is closed."""
-
-    epoch: int
-    owner: str | None
-    until_ms: int
+    @property
+    def is_sent(self) -> bool:
+        return self.sent_at_ms is not None
 
 
 class FakeQueue(OrderQueue):
-    """A queue that holds `orders`, with `tenures` already open; no rate limit unless one is given.
+    """A queue that holds `orders`, with `tenures` already open; no rates or caps but those given.
 
     `clock` stands for the clock of the server: permits, buckets and tenures go by it.
     """
@@ -62,17 +66,25 @@ class FakeQueue(OrderQueue):
         clock: Clock,
         *,
         rates: Mapping[VenueName, RateLimit] | None = None,
+        limits: Mapping[PortfolioName, RiskLimits] | None = None,
+        controls: FakeControls | None = None,
         orders: Sequence[Order] = (),
         tenures: Sequence[Tenure] = (),
+        is_lost: bool = False,
     ) -> None:
         self._clock = clock
-        self._buckets = None if rates is None else {name: Bucket(rates[name]) for name in rates}
+        self._permits = FakePermits(
+            clock, controls or FakeControls(clock), rates=rates, limits=limits
+        )
+        self._turnover = FakeTurnover(clock)
+        self._tenures = FakeTenures(clock, tenures)
         self._entries: dict[ClientOrderId, Entry] = {}
         self._known: set[ClientOrderId] = set()
-        self._slots = {tenure.slot: Slot(tenure.epoch, "test", FOREVER_MS) for tenure in tenures}
         self._permitted: list[Order] = []
         self._acknowledged: list[ClientOrderId] = []
+        self._is_lost = False
         self.enqueue(orders)
+        self._is_lost = is_lost
 
     @property
     def permitted(self) -> tuple[Order, ...]:
@@ -84,61 +96,109 @@ class FakeQueue(OrderQueue):
         """Every id that was acknowledged, in that order."""
         return tuple(self._acknowledged)
 
+    def is_lost(self) -> bool:
+        return self._is_lost
+
+    def recover(self, recovery: Recovery) -> int:
+        added = sum(self._add_in_doubt(order) for order in recovery.maybe_sent)
+        if self._is_lost:
+            for portfolio, worth_quote in recovery.turnover_quote.items():
+                self._turnover.add(portfolio, micro_of(worth_quote))
+            if recovery.maybe_sent or recovery.turnover_quote:
+                self._permits.begin_after_loss()
+        self._is_lost = False
+        return added
+
     def enqueue(self, orders: Sequence[Order]) -> int:
+        self._require_whole()
         return sum(self._add(order) for order in orders)
 
     def claim(self, tenure: Tenure, *, now_ms: int, lease_ms: int) -> Claim | InDoubt | QueueEmpty:
         assert lease_ms > 0, lease_ms
-        self._require_current(tenure)
+        self._require_whole()
+        self._tenures.require_current(tenure)
         until_ms = now_ms + lease_ms
         if found := self._due_in_doubt(now_ms):
             found.at_ms, found.token = until_ms, (tenure, until_ms)
-            return InDoubt(found.order, tenure, until_ms, found.absences)
+            assert found.sent_at_ms is not None
+            return InDoubt(found.order, tenure, until_ms, found.absences, found.sent_at_ms)
         if found := self._most_urgent(now_ms):
             found.at_ms, found.token = until_ms, (tenure, until_ms)
             return Claim(found.order, tenure, until_ms, found.tries)
         timed = [entry.at_ms for entry in self._entries.values() if entry.at_ms is not None]
         return QueueEmpty(next_at_ms=min(timed, default=None))
 
-    def permit(self, gate: GateOpen) -> SendPermit | NotNow:
+    def permit(self, gate: GateOpen) -> SendPermit | NotNow | Denied:
         claim = gate.claim
-        self._require_current(claim.tenure)
+        order = claim.order
+        self._permits.require_known(order)
+        self._tenures.require_current(claim.tenure)
+        entry = self._held(claim)
+        if entry.is_sent:
+            raise LeaseLost(f"{order.client_order_id} was marked sent already")
+        self._require_whole()
+        valid_until_ms = min(gate.valid_until_ms, claim.lease_until_ms)
+        if refusal := self._refuse(order, valid_until_ms):
+            return refusal
+        entry.sent_at_ms = self._clock.now_ms()
+        self._turnover.reserve(order)
+        self._permitted.append(order)
+        return SendPermit(order, valid_until_ms)
+
+    def spend(self, venue: VenueName, kind: CallKind) -> NotNow | None:
+        assert kind is not CallKind.ORDER, kind
+        return self._permits.check_tap(venue) or self._permits.spend(venue, kind)
+
+    def close_tap(self, venue: VenueName, *, for_ms: int) -> None:
+        self._permits.close_tap(venue, for_ms)
+
+    def retire(self, claim: Claim) -> None:
         entry = self._held(claim)
         if entry.is_sent:
             raise LeaseLost(f"{claim.order.client_order_id} was marked sent already")
-        valid_until_ms = min(gate.valid_until_ms, claim.lease_until_ms)
-        if self._clock.now_ms() >= valid_until_ms:
-            return NotNow("the gate's verdict ran out", 100)
-        if self._must_wait_for_sells(claim.order):
-            return NotNow("a sell of its cycle is not settled yet", 100)
-        if wait_ms := self._take_token(claim.order.venue):
-            return NotNow(f"the rate budget of {claim.order.venue} is spent", wait_ms)
-        entry.is_sent = True
-        self._permitted.append(claim.order)
-        return SendPermit(claim.order, valid_until_ms)
+        entry.sent_at_ms = self._clock.now_ms()
 
     def release(self, claim: Claim | InDoubt, *, retry_at_ms: int) -> None:
         self._give_back(claim, retry_at_ms)
 
     def return_unsent(self, claim: Claim, *, retry_at_ms: int) -> None:
         entry = self._give_back(claim, retry_at_ms)
-        entry.is_sent = False
+        entry.sent_at_ms = None
         entry.tries += 1
+        self._turnover.give_back(entry.order)
 
     def note_absent(self, doubt: InDoubt, *, retry_at_ms: int) -> None:
         self._give_back(doubt, retry_at_ms).absences += 1
 
     def acknowledge(self, receipt: LedgerReceipt) -> None:
-        if self._entries.pop(receipt.client_order_id, None):
-            self._acknowledged.append(receipt.client_order_id)
-            self._known.add(receipt.client_order_id)
-        if receipt.residual is not None:
-            self._add(receipt.residual)
+        order_id, successor = receipt.client_order_id, receipt.successor
+        is_news = order_id not in self._known
+        self._known.add(order_id)
+        if entry := self._entries.pop(order_id, None):
+            self._acknowledged.append(order_id)
+            self._turnover.give_back(entry.order)
+            self._turnover.add(entry.order.portfolio, micro_of(receipt.paid_quote))
+        if successor is not None and entry is not None:
+            self._add(successor)
+        elif successor is not None and is_news:
+            # An end never heard of: whether the successor was sent since, only the venue can say.
+            self._add_in_doubt(successor)
 
     def live_orders(self, portfolio: PortfolioName) -> tuple[Order, ...]:
+        self._require_whole()
         orders = (entry.order for entry in self._entries.values())
         mine = (order for order in orders if order.portfolio == portfolio)
-        return tuple(sorted(mine, key=lambda order: str(order.symbol)))
+        return tuple(sorted(mine, key=lambda order: (str(order.symbol), order.client_order_id)))
+
+    def stages(self, order_ids: Collection[ClientOrderId]) -> Mapping[ClientOrderId, Stage]:
+        return {
+            order_id: Stage.SENT if self._entries[order_id].is_sent else Stage.WAITING
+            for order_id in order_ids
+            if order_id in self._entries
+        }
+
+    def turnover_quote(self, portfolio: PortfolioName) -> Decimal:
+        return quote_of(self._turnover.micro_today(portfolio))
 
     def depth(self) -> QueueDepth:
         unsent = [entry.order for entry in self._entries.values() if not entry.is_sent]
@@ -150,34 +210,56 @@ class FakeQueue(OrderQueue):
         )
 
     def tenure_state(self, slot: int) -> TenureState:
-        held = self._slots.get(slot, Slot(0, None, 0))
-        is_held = held.owner is not None and self._clock.now_ms() < held.until_ms
-        return TenureState(held.epoch, is_held=is_held)
+        return self._tenures.state(slot)
 
     def open_tenure(self, slot: int, *, owner: str, ttl_ms: int) -> Tenure | None:
-        now_ms = self._clock.now_ms()
-        held = self._slots.get(slot, Slot(0, None, 0))
-        if held.owner not in (None, owner) and now_ms < held.until_ms:
-            return None
-        self._slots[slot] = Slot(held.epoch + 1, owner, now_ms + ttl_ms)
-        return Tenure(slot, held.epoch + 1)
+        return self._tenures.open(slot, owner=owner, ttl_ms=ttl_ms)
 
     def renew_tenure(self, tenure: Tenure, *, ttl_ms: int) -> None:
-        self._require_current(tenure)
-        self._slots[tenure.slot].until_ms = self._clock.now_ms() + ttl_ms
+        self._tenures.renew(tenure, ttl_ms=ttl_ms)
 
     def close_tenure(self, tenure: Tenure) -> None:
-        if self._is_current(tenure):
-            self._slots[tenure.slot].owner = None
+        self._tenures.close(tenure)
+
+    def _refuse(self, order: Order, valid_until_ms: int) -> NotNow | Denied | None:
+        """The first reason against an order that is ours to send, in the order of the port."""
+        permits = self._permits
+        if refusal := permits.deny(order) or permits.check_controls(order):
+            return refusal
+        if self._clock.now_ms() >= valid_until_ms:
+            return NotNow(NotNowReason.VERDICT_RAN_OUT, "the gate's verdict ran out", SOON_MS)
+        if self._must_wait_for_sells(order):
+            return NotNow(NotNowReason.SELLS_FIRST, "a sell of its cycle is not settled", SOON_MS)
+        mine = [e for e in self._entries.values() if e.order.portfolio == order.portfolio]
+        open_orders = sum(entry.is_sent for entry in mine)
+        return permits.check_caps(
+            order, open_orders=open_orders, turnover=self._turnover
+        ) or permits.spend(order.venue, CallKind.ORDER)
+
+    def _require_whole(self) -> None:
+        if self._is_lost:
+            raise QueueLost("this queue is new or has lost its data: recover it first")
 
     def _add(self, order: Order) -> int:
         place = (order.portfolio, order.symbol)
         busy = {(entry.order.portfolio, entry.order.symbol) for entry in self._entries.values()}
-        if order.client_order_id in self._known or place in busy:
+        return 0 if place in busy else self._enter(order) is not None
+
+    def _add_in_doubt(self, order: Order) -> int:
+        entry = self._enter(order)
+        if entry is None:
             return 0
-        self._known.add(order.client_order_id)
-        self._entries[order.client_order_id] = Entry(order, sequence=len(self._known))
+        entry.at_ms, entry.sent_at_ms = 0, order.planned_at_ms
+        self._turnover.reserve(order)
         return 1
+
+    def _enter(self, order: Order) -> Entry | None:
+        if order.client_order_id in self._known:
+            return None
+        self._known.add(order.client_order_id)
+        entry = Entry(order, sequence=len(self._known))
+        self._entries[order.client_order_id] = entry
+        return entry
 
     def _due_in_doubt(self, now_ms: int) -> Entry | None:
         due = (e for e in self._entries.values() if e.is_sent and (e.at_ms or 0) <= now_ms)
@@ -213,18 +295,3 @@ class FakeQueue(OrderQueue):
             raise LeaseLost(f"{claim.order.client_order_id} is not in doubt")
         entry.at_ms, entry.token = retry_at_ms, None
         return entry
-
-    def _take_token(self, venue: VenueName) -> int:
-        if self._buckets is None:
-            return 0
-        if venue not in self._buckets:
-            raise BadConfig(f"venue {venue!r} is not in the settings")
-        return self._buckets[venue].take(self._clock.now_ms() * 1000)
-
-    def _is_current(self, tenure: Tenure) -> bool:
-        slot = self._slots.get(tenure.slot)
-        return slot is not None and slot.epoch == tenure.epoch and slot.owner is not None
-
-    def _require_current(self, tenure: Tenure) -> None:
-        if not self._is_current(tenure):
-            raise LeaseLost(f"slot {tenure.slot} has passed to a later owner than {tenure}")

@@ -5,16 +5,18 @@ State goes in through the constructor; what happened comes out as properties.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from enum import StrEnum
 
+from rebalancer.account import AccountTrade, OpenOrder, VenueStatus
 from rebalancer.balances import RawBalance
+from rebalancer.credentials import KeyRights
+from rebalancer.depth import RawBook
 from rebalancer.errors import RebalancerError
 from rebalancer.gate import Conditions
-from rebalancer.money import ZERO, Asset, Symbol, bps_of, exact, floor_to_step, plain, to_decimal
+from rebalancer.money import Symbol
 from rebalancer.orders import ClientOrderId, Order
 from rebalancer.ports import Clock, Venue
-from rebalancer.precision import MarketRule, RawRule, clears_minimum_notional, read_rule
+from rebalancer.precision import RawRule
 from rebalancer.queue import SendPermit
 from rebalancer.quotes import RawTicker
 from rebalancer.settlement import (
@@ -23,10 +25,12 @@ from rebalancer.settlement import (
     Fill,
     LookUp,
     NotSent,
+    RefusalKind,
     Refused,
     Submission,
     Unanswered,
 )
+from tests.fakes.account import FakeAccount
 
 
 class Answer(StrEnum):
@@ -38,6 +42,9 @@ class Answer(StrEnum):
     SILENT_BUT_TRADES = "placed, and no answer"
     SILENT_AND_LOST = "not placed, and no answer"
     STAYS_OPEN = "placed, and not closed yet"
+
+
+SOUND_KEY = KeyRights(may_read=True, may_trade=True, may_withdraw=False, is_ip_bound=True)
 
 
 class FakeVenue(Venue):
@@ -54,6 +61,12 @@ class FakeVenue(Venue):
         round_trip_ms: The latency it shows; None: it does not answer.
         reads_fail: What every read raises.
         late_trades: How many times trades are asked for before they are published.
+        depth_base: What waits at its best bid and at its best ask, one level each.
+        strangers: Open orders on the account that did not come through here.
+        strange_trades: Trades on the account that did not come through here.
+        status: What it announces of itself.
+        key_rights: What it tells of the key.
+        clock_skew_ms: How far its clock is ahead of ours; None: it tells no time.
     """
 
     def __init__(
@@ -69,23 +82,37 @@ class FakeVenue(Venue):
         round_trip_ms: int | None = 50,
         reads_fail: RebalancerError | None = None,
         late_trades: int = 0,
+        depth_base: str = "1000",
+        strangers: Sequence[OpenOrder] = (),
+        strange_trades: Sequence[AccountTrade] = (),
+        status: VenueStatus = VenueStatus.OPERATIONAL,
+        key_rights: KeyRights = SOUND_KEY,
+        clock_skew_ms: int | None = 0,
     ) -> None:
         self._clock = clock
-        self._rules = {rule.symbol: rule for rule in rules}
-        self._tickers = tuple(tickers)
-        self._balances = {row.asset: row for row in balances}
+        self._account = FakeAccount(
+            clock,
+            rules=rules,
+            tickers=tickers,
+            balances=balances,
+            filled_bps=filled_bps,
+            fee_bps=fee_bps,
+        )
         self._script: dict[Symbol, Iterator[Answer]] = {
             symbol: iter(answers) for symbol, answers in (script or {}).items()
         }
-        self._filled_bps = filled_bps
-        self._fee_bps = fee_bps
         self._round_trip_ms = round_trip_ms
         self._reads_fail = reads_fail
         self._late_trades = late_trades
-        self._book: dict[ClientOrderId, Accepted] = {}
-        self._fills: dict[ClientOrderId, Fill] = {}
+        self._depth_base = depth_base
+        self._strangers = tuple(strangers)
+        self._strange_trades = tuple(strange_trades)
+        self._status = status
+        self._key_rights = key_rights
+        self._clock_skew_ms = clock_skew_ms
         self._sends: list[Order] = []
         self._look_ups: list[ClientOrderId] = []
+        self._cancels: list[ClientOrderId] = []
         self._was_asked = False
 
     @property
@@ -98,13 +125,18 @@ class FakeVenue(Venue):
         return tuple(self._look_ups)
 
     @property
+    def cancels(self) -> tuple[ClientOrderId, ...]:
+        """Every cancel that was asked for."""
+        return tuple(self._cancels)
+
+    @property
     def placed(self) -> Mapping[ClientOrderId, Accepted]:
         """What the venue's own books say of every order it took."""
-        return dict(self._book)
+        return dict(self._account.book)
 
     @property
     def fills(self) -> tuple[Fill, ...]:
-        return tuple(self._fills.values())
+        return tuple(self._account.fills.values())
 
     @property
     def conditions(self) -> Conditions:
@@ -113,18 +145,20 @@ class FakeVenue(Venue):
     async def fetch_rules(self, symbols: Collection[Symbol]) -> Sequence[RawRule]:
         self._begin_read()
         now_ms = self._clock.now_ms()
-        known = (self._rules[symbol] for symbol in symbols if symbol in self._rules)
+        known = (self._account.rules[symbol] for symbol in symbols if symbol in self._account.rules)
         return [replace(rule, observed_at_ms=now_ms) for rule in known]
 
     async def fetch_tickers(self, symbols: Collection[Symbol]) -> Sequence[RawTicker]:
         self._begin_read()
         now_ms = self._clock.now_ms()
-        return [replace(t, observed_at_ms=now_ms) for t in self._tickers if t.symbol in symbols]
+        return [
+            replace(t, observed_at_ms=now_ms) for t in self._account.tickers if t.symbol in symbols
+        ]
 
     async def fetch_balances(self) -> Sequence[RawBalance]:
         self._begin_read()
         now_ms = self._clock.now_ms()
-        return [replace(row, observed_at_ms=now_ms) for row in self._balances.values()]
+        return [replace(row, observed_at_ms=now_ms) for row in self._account.balances.values()]
 
     async def submit(self, permit: SendPermit) -> Submission:
         order = permit.order
@@ -137,27 +171,72 @@ class FakeVenue(Venue):
         self._sends.append(order)
         if answer is Answer.SILENT_AND_LOST:
             return Unanswered(order, "no answer")
-        why = "refused by script" if answer is Answer.REFUSES else self._objection(order)
-        if why is None:
-            self._place(order, is_closed=answer is not Answer.STAYS_OPEN)
+        refused = self._account.objection(order)
+        if answer is Answer.REFUSES:
+            refused = Refused(order, "refused by script", RefusalKind.OTHER)
+        if refused is None:
+            rests = answer is Answer.STAYS_OPEN or order.style == "post"
+            self._account.place(order, is_closed=not rests)
         if answer is Answer.SILENT_BUT_TRADES:
             return Unanswered(order, "no answer")
-        return Refused(order, why) if why else self._book[order.client_order_id]
+        return refused or self._account.book[order.client_order_id]
 
     async def look_up(self, order: Order) -> LookUp:
         self._was_asked = True
         self._look_ups.append(order.client_order_id)
-        return self._book.get(order.client_order_id, Absent(order))
+        return self._account.book.get(order.client_order_id, Absent(order))
 
     async def fetch_fills(self, order: Order, venue_order_id: str) -> tuple[Fill, ...]:
         self._begin_read()
         if self._late_trades > 0:
             self._late_trades -= 1
             return ()
-        placed = self._book.get(order.client_order_id)
-        fill = self._fills.get(order.client_order_id)
+        placed = self._account.book.get(order.client_order_id)
+        fill = self._account.fills.get(order.client_order_id)
         is_its = placed is not None and placed.venue_order_id == venue_order_id
         return (fill,) if is_its and fill is not None else ()
+
+    async def cancel(self, order: Order, venue_order_id: str | None) -> None:
+        self._was_asked = True
+        self._cancels.append(order.client_order_id)
+        self._account.end(order.client_order_id, venue_order_id)
+
+    async def fetch_open_orders(self, symbols: Collection[Symbol]) -> tuple[OpenOrder, ...]:
+        self._begin_read()
+        found = (*self._strangers, *self._account.open_orders())
+        return tuple(row for row in found if row.symbol in symbols)
+
+    async def fetch_account_trades(
+        self, symbol: Symbol, *, since_ms: int
+    ) -> tuple[AccountTrade, ...]:
+        self._begin_read()
+        trades = [
+            trade
+            for trade in (*self._strange_trades, *self._account.trades())
+            if trade.symbol == symbol and trade.filled_at_ms >= since_ms
+        ]
+        return tuple(sorted(trades, key=lambda trade: (trade.filled_at_ms, trade.trade_id)))
+
+    async def fetch_book(self, symbol: Symbol, *, levels: int) -> RawBook:
+        self._begin_read()
+        quoted = [ticker for ticker in self._account.tickers if ticker.symbol == symbol]
+        bids, asks = (
+            tuple((price, self._depth_base) for price in prices)[:levels]
+            for prices in ([t.bid for t in quoted], [t.ask for t in quoted])
+        )
+        return RawBook(symbol, bids, asks, self._clock.now_ms())
+
+    async def fetch_status(self) -> VenueStatus:
+        self._begin_read()
+        return self._status
+
+    async def fetch_key_rights(self) -> KeyRights:
+        self._begin_read()
+        return self._key_rights
+
+    async def fetch_clock_skew_ms(self) -> int | None:
+        self._begin_read()
+        return self._clock_skew_ms
 
     async def probe(self) -> None:
         self._was_asked = True
@@ -166,68 +245,3 @@ class FakeVenue(Venue):
         self._was_asked = True
         if self._reads_fail is not None:
             raise self._reads_fail
-
-    def _objection(self, order: Order) -> str | None:
-        raw = self._rules.get(order.symbol)
-        rule = None if raw is None else read_rule(raw)
-        if not isinstance(rule, MarketRule):
-            return f"{order.symbol} is not traded here"
-        if floor_to_step(order.amount_base, rule.amount_base_step) != order.amount_base:
-            return "the amount does not fit the step"
-        if not clears_minimum_notional(rule, order.amount_base, order.limit_price_quote):
-            return "the order is worth too little"
-        asset = order.symbol.quote if order.side == "buy" else order.symbol.base
-        with exact():
-            need = order.amount_base * (order.limit_price_quote if order.side == "buy" else 1)
-        return "insufficient balance" if need > self._free(asset) else None
-
-    def _place(self, order: Order, *, is_closed: bool) -> None:
-        price = self._price_for(order)
-        rule = read_rule(self._rules[order.symbol])
-        assert isinstance(rule, MarketRule), rule
-        share = bps_of(order.amount_base, self._filled_bps)
-        share = floor_to_step(share, rule.amount_base_step)
-        filled = ZERO if price is None or not is_closed else share
-        key = order.client_order_id
-        self._book[key] = Accepted(order, f"v{len(self._book) + 1}", is_closed, filled)
-        if price is not None and filled > 0:
-            self._fills[key] = self._trade(order, filled, price)
-
-    def _price_for(self, order: Order) -> Decimal | None:
-        ticker = next((t for t in self._tickers if t.symbol == order.symbol), None)
-        if ticker is None:
-            return order.limit_price_quote
-        price = to_decimal((ticker.ask if order.side == "buy" else ticker.bid) or "")
-        allows = price <= order.limit_price_quote
-        if order.side == "sell":
-            allows = price >= order.limit_price_quote
-        return price if allows else None
-
-    def _trade(self, order: Order, amount: Decimal, price: Decimal) -> Fill:
-        base, quote = order.symbol.base, order.symbol.quote
-        with exact():
-            paid = amount * price
-        gets, received = (base, amount) if order.side == "buy" else (quote, paid)
-        gives, given = (quote, paid) if order.side == "buy" else (base, amount)
-        fee = bps_of(received, self._fee_bps)
-        with exact():
-            self._move(gets, received - fee)
-            self._move(gives, -given)
-        return Fill(
-            trade_id=f"t{len(self._fills) + 1}",
-            client_order_id=order.client_order_id,
-            amount_base=amount,
-            price_quote=price,
-            fee_asset=gets,
-            fee_amount=fee,
-            is_maker=False,
-            filled_at_ms=self._clock.now_ms(),
-        )
-
-    def _free(self, asset: Asset) -> Decimal:
-        row = self._balances.get(asset)
-        return ZERO if row is None else to_decimal(row.free or "0")
-
-    def _move(self, asset: Asset, amount: Decimal) -> None:
-        row = self._balances.get(asset) or RawBalance(asset, "0", "0", self._clock.now_ms())
-        self._balances[asset] = replace(row, free=plain(self._free(asset) + amount))

@@ -2,29 +2,47 @@
 
 from decimal import Decimal
 
-from rebalancer.cycle import Answered, Desk, Unsettled, book, send_next
+from rebalancer.booking import book
+from rebalancer.desk import Answered, Desk, Unsettled
 from rebalancer.gate import GateHeld, GatePolicy
-from rebalancer.ports import Ledger, OrderQueue, Venue
+from rebalancer.ledger import Ledger
+from rebalancer.ports import Alarm, OrderQueue, TradingControls, Venue
 from rebalancer.queue import NotNow, QueueEmpty, Tenure
+from rebalancer.sending import send_next
 from rebalancer.settlement import Settlement
 from tests.factories import VENUE
+from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.clock import FakeClock
+from tests.fakes.controls import FakeControls
 
 LEASE_MS = 5_000
+POST_MS = 10_000
 STEPS_MAX = 60
 GATE = GatePolicy(latency_ms_max=150, urgency_override=Decimal("0.8"), hold_ms=250)
 
 Step = Settlement | Unsettled | GateHeld | NotNow
 
 
-def make_desk(venue: Venue, queue: OrderQueue, ledger: Ledger, clock: FakeClock) -> Desk:
+def make_desk(
+    venue: Venue,
+    queue: OrderQueue,
+    ledger: Ledger,
+    clock: FakeClock,
+    *,
+    controls: TradingControls | None = None,
+    alarm: Alarm | None = None,
+) -> Desk:
+    """A desk over these ports. A queue that obeys controls must be given the same ones."""
     return Desk(
         venues={VENUE: venue},
         gates={VENUE: GATE},
         queue=queue,
+        controls=controls or FakeControls(clock),
         ledger=ledger,
+        alarm=alarm or RecordingAlarm(),
         clock=clock,
         lease_ms=LEASE_MS,
+        post_ms={VENUE: POST_MS},
     )
 
 

@@ -4,7 +4,10 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Literal
 
+from rebalancer.account import AccountTrade, OpenOrder, VenueStatus
 from rebalancer.balances import RawBalance
+from rebalancer.credentials import KeyRights
+from rebalancer.depth import RawBook
 from rebalancer.gate import Conditions
 from rebalancer.money import Symbol, bps_of
 from rebalancer.orders import ClientOrderId, Order
@@ -57,6 +60,11 @@ class SmallExchange(Venue):
         """Every order that reached it, in order: the same one twice would be a double order."""
         return tuple(self._sends)
 
+    @property
+    def taken(self) -> frozenset[ClientOrderId]:
+        """Every order that it has on its own books; one that it refused is not there."""
+        return frozenset(self._fills)
+
     def filled_base(self, client_order_id: ClientOrderId) -> Decimal:
         fills = self._fills.get(client_order_id, ())
         return sum((fill.amount_base for fill in fills), Decimal(0))
@@ -96,8 +104,32 @@ class SmallExchange(Venue):
             self._take(order, 5_000)
         if order.client_order_id in self._fills:
             return self._answer(order, is_closed=True)
-        was_refused = order in self._sends
-        return Refused(order, "insufficient funds") if was_refused else Absent(order)
+        return Absent(order)  # As real venues answer for an order that they refused, too.
+
+    async def cancel(self, order: Order, venue_order_id: str | None) -> None:
+        """Ends an open order as it stands."""
+        assert venue_order_id in (None, f"v-{order.client_order_id}")
+        self._open.discard(order.client_order_id)
+
+    async def fetch_open_orders(self, symbols: Collection[Symbol]) -> tuple[OpenOrder, ...]:
+        raise AssertionError(f"no test asks this venue for the open orders of {symbols}")
+
+    async def fetch_account_trades(
+        self, symbol: Symbol, *, since_ms: int
+    ) -> tuple[AccountTrade, ...]:
+        raise AssertionError(f"no test asks this venue for all trades of {symbol} since {since_ms}")
+
+    async def fetch_book(self, symbol: Symbol, *, levels: int) -> RawBook:
+        raise AssertionError(f"no test asks this venue for {levels} levels of {symbol}")
+
+    async def fetch_status(self) -> VenueStatus:
+        return VenueStatus.OPERATIONAL
+
+    async def fetch_key_rights(self) -> KeyRights:
+        return KeyRights(may_read=True, may_trade=True, may_withdraw=False, is_ip_bound=True)
+
+    async def fetch_clock_skew_ms(self) -> int | None:
+        return 0
 
     async def fetch_fills(self, order: Order, venue_order_id: str) -> tuple[Fill, ...]:
         assert venue_order_id == f"v-{order.client_order_id}"

@@ -5,10 +5,11 @@ from typing import cast
 import pytest
 
 from rebalancer.cycle import queue_plan
+from rebalancer.ledger import Ledger
+from rebalancer.order_states import FINAL_STATES, OrderState
 from rebalancer.orders import Order
 from rebalancer.plan import Plan
-from rebalancer.ports import Ledger, OrderQueue, Venue
-from rebalancer.settlement import FINAL_STATES, OrderState
+from rebalancer.ports import OrderQueue, Venue
 from tests.factories import make_order
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FakeLedger
@@ -29,7 +30,7 @@ async def _run(venue: SmallExchange, fuse: Fuse) -> tuple[FakeQueue, FakeLedger]
     async def process(
         venue: Venue, queue: OrderQueue, ledger: Ledger, orders: tuple[Order, ...], owner: str
     ) -> None:
-        await queue_plan(Plan(orders, ()), queue, ledger, now_ms=clock.now_ms())
+        await queue_plan(Plan(orders, ()), queue, ledger, by_hand=False, now_ms=clock.now_ms())
         desk = make_desk(venue, queue, ledger, clock)
         await drain(desk, open_tenure(queue, owner=owner), clock)
 
@@ -62,7 +63,8 @@ async def test_no_crash_doubles_an_order_or_loses_a_fill(words: list[Word], when
         for name, entry in ledger.entries.items():
             assert entry.state in FINAL_STATES, where
             assert entry.filled_base == venue.filled_base(name), where
-            assert (entry.state == OrderState.NOT_FOUND) <= (name not in sent), where
+            assert (entry.state == OrderState.NOT_FOUND) <= (name not in venue.taken), where
+        assert await ledger.read_halts() == (), where
         if fuse.burnt_at is None:
             return
     raise AssertionError(f"the walk makes {CALLS_MAX} calls or more")

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from rebalancer.balances import RawBalance
-from rebalancer.cycle import decide, observe, queue_plan, reserved_cash, send_next
+from rebalancer.cycle import decide, fetch_books, observe, queue_plan, reserved_cash
 from rebalancer.drift import Drift, TargetWeights, is_within_band
 from rebalancer.errors import (
     BadConfig,
@@ -17,9 +17,11 @@ from rebalancer.errors import (
     VenueUnavailable,
 )
 from rebalancer.money import Asset, Symbol
+from rebalancer.order_states import OrderState
 from rebalancer.orders import VenueName
 from rebalancer.plan import Plan, SkipReason
-from rebalancer.settlement import OrderState, Settlement
+from rebalancer.sending import send_next
+from rebalancer.settlement import Settlement
 from rebalancer.snapshot import Freshness
 from tests.factories import (
     CASH,
@@ -80,11 +82,13 @@ class World:
         )
         live = self.queue.live_orders(PORTFOLIO)
         busy = reserved_cash(live, taker_fee_bps=POLICY.taker_fee_bps)
-        return decide(snapshot, TARGETS, POLICY, make_context(cycle_id, busy=busy))
+        books = await fetch_books(self.venue, symbols or (BTC, ETH))
+        context = make_context(cycle_id, busy=busy, books=books)
+        return decide(snapshot, TARGETS, POLICY, context)
 
     async def cycle(self, cycle_id: str) -> Plan:
         _, plan = await self.look(cycle_id=cycle_id)
-        await queue_plan(plan, self.queue, self.ledger, now_ms=self.clock.now_ms())
+        await queue_plan(plan, self.queue, self.ledger, by_hand=False, now_ms=self.clock.now_ms())
         desk = make_desk(self.venue, self.queue, self.ledger, self.clock)
         await drain(desk, open_tenure(self.queue), self.clock)
         return plan
@@ -118,8 +122,8 @@ async def test_whatever_the_first_answer_two_cycles_end_inside_the_band(answer: 
 async def test_the_same_cycle_queued_twice_is_queued_once() -> None:
     world = World()
     _, plan = await world.look()
-    assert await queue_plan(plan, world.queue, world.ledger, now_ms=NOW_MS) == 2
-    assert await queue_plan(plan, world.queue, world.ledger, now_ms=NOW_MS + 1) == 0
+    assert await queue_plan(plan, world.queue, world.ledger, by_hand=False, now_ms=NOW_MS) == 2
+    assert await queue_plan(plan, world.queue, world.ledger, by_hand=False, now_ms=NOW_MS + 1) == 0
     _, again = await world.look(cycle_id="c2")
     assert {skip.reason for skip in again.skipped} == {SkipReason.SYMBOL_BUSY}
 
@@ -128,14 +132,19 @@ async def test_an_order_the_queue_refuses_is_not_called_queued_on_the_books() ->
     world = World()
     earlier, later = make_order("BTC", cycle_id="c1"), make_order("BTC", cycle_id="c2")
     world.queue.enqueue([earlier])
-    assert await queue_plan(Plan((later,), ()), world.queue, world.ledger, now_ms=NOW_MS) == 0
+    assert (
+        await queue_plan(
+            Plan((later,), ()), world.queue, world.ledger, by_hand=False, now_ms=NOW_MS
+        )
+        == 0
+    )
     assert world.ledger.entries[later.client_order_id].state is OrderState.PLANNED
 
 
 async def test_a_live_buy_keeps_its_cash_and_a_live_sell_needs_none() -> None:
     world = World()
     _, plan = await world.look()
-    await queue_plan(plan, world.queue, world.ledger, now_ms=NOW_MS)
+    await queue_plan(plan, world.queue, world.ledger, by_hand=False, now_ms=NOW_MS)
     sell, buy = plan.orders
     reserved = reserved_cash([sell, buy], taker_fee_bps=10)
     assert reserved[sell.symbol] == 0
@@ -193,7 +202,7 @@ async def test_balances_older_than_allowed_stop_the_cycle() -> None:
 async def test_an_order_of_a_venue_that_left_the_settings_is_named_and_may_still_expire() -> None:
     world = World()
     order = make_order("BTC", venue=VenueName("gone"))
-    await queue_plan(Plan((order,), ()), world.queue, world.ledger, now_ms=NOW_MS)
+    await queue_plan(Plan((order,), ()), world.queue, world.ledger, by_hand=False, now_ms=NOW_MS)
     desk = make_desk(world.venue, world.queue, world.ledger, world.clock)
     tenure = open_tenure(world.queue)
     with pytest.raises(BadConfig, match=r"venue 'gone'.*\[venues\.gone\]"):
@@ -207,13 +216,13 @@ async def test_an_order_of_a_venue_that_left_the_settings_is_named_and_may_still
 async def test_a_cycle_planned_again_after_the_queue_lost_everything_sends_nothing_twice() -> None:
     world = World(BTC=[Answer.SILENT_BUT_TRADES], ETH=[Answer.SILENT_BUT_TRADES])
     _, plan = await world.look()
-    await queue_plan(plan, world.queue, world.ledger, now_ms=NOW_MS)
+    await queue_plan(plan, world.queue, world.ledger, by_hand=False, now_ms=NOW_MS)
     desk = make_desk(world.venue, world.queue, world.ledger, world.clock)
     await send_next(desk, open_tenure(world.queue))
     assert len(world.venue.sends) == 1
 
     empty = FakeQueue(world.clock)
-    assert await queue_plan(plan, empty, world.ledger, now_ms=NOW_MS) == 0
+    assert await queue_plan(plan, empty, world.ledger, by_hand=False, now_ms=NOW_MS) == 0
     desk = make_desk(world.venue, empty, world.ledger, world.clock)
     await drain(desk, open_tenure(empty), world.clock)
     assert len(world.venue.sends) == 1

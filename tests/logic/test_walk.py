@@ -5,11 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from rebalancer.cycle import BACKOFF_MS, Unsettled
+from rebalancer.booking import backoff_ms
+from rebalancer.desk import Unsettled
 from rebalancer.gate import GateHeld
+from rebalancer.order_states import OrderState
 from rebalancer.orders import Order
 from rebalancer.queue import QueueEmpty
-from rebalancer.settlement import OrderState, Settlement
+from rebalancer.settlement import Settlement
 from tests.factories import NOW_MS, make_order
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FakeLedger
@@ -80,7 +82,7 @@ async def test_what_was_never_sent_is_tried_again_ever_later() -> None:
     venue = SmallExchange(["unreachable"] * 6)
     _, _, clock = await _drain(venue)
     assert venue.sends == (ORDER,)
-    assert clock.now_ms() == NOW_MS + sum(BACKOFF_MS) + 2 * BACKOFF_MS[-1]
+    assert clock.now_ms() == NOW_MS + sum(backoff_ms(ORDER, tries) for tries in range(6))
 
 
 async def test_late_trades_are_waited_for_and_overlapping_pages_counted_once() -> None:

@@ -59,11 +59,27 @@ class PaperProcess:
         """Start the rate limits over."""
         self.ask("POST", "/paper/limits/forget")
 
+    def set_fault(self, kind: str, **fields: Any) -> int:
+        """Set a fault; its number. See docs/paper-exchange.md for the kinds and their fields."""
+        return int(self.ask("POST", "/paper/faults", {"kind": kind, **fields})["id"])
+
+    def clear_faults(self, fault_id: int | None = None) -> None:
+        """End one fault, or all."""
+        self.ask("DELETE", "/paper/faults" + (f"?id={fault_id}" if fault_id else ""))
+
+    def faults(self) -> dict[str, Any]:
+        """Every fault with how often it fired, and the totals by kind."""
+        return self.ask("GET", "/paper/faults")
+
+    def journal_events(self, event: str) -> list[dict[str, Any]]:
+        """What happened without a request of its own: trade, end, order, deposit, rules."""
+        return [line for line in self.journal_lines() if line.get("event") == event]
+
     def state(self) -> dict[str, Any]:
         return self.ask("GET", "/paper/state")
 
     def totals(self) -> dict[str, Decimal]:
-        """Each asset over all accounts; no trade changes it."""
+        """Each asset over all accounts; only a deposit changes it."""
         return {asset: Decimal(text) for asset, text in self.state()["totals"].items()}
 
     def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:

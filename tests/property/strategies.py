@@ -1,6 +1,6 @@
 """What the laws are tried on: numbers, rules, quotes and whole portfolios, the odd ones first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -8,13 +8,32 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from rebalancer.balances import Balance
+from rebalancer.depth import Book, Level
 from rebalancer.drift import Drift, TargetWeights, measure_drift
-from rebalancer.money import BPS_WHOLE, DIGITS_MAX, Asset, Symbol, bps_of, ceil_to_step, to_decimal
-from rebalancer.plan import RebalancePolicy
+from rebalancer.money import (
+    BPS_WHOLE,
+    DIGITS_MAX,
+    ONE,
+    ZERO,
+    Asset,
+    Symbol,
+    bps_of,
+    ceil_to_step,
+    to_decimal,
+)
+from rebalancer.plan import PlanContext, RebalancePolicy
 from rebalancer.precision import MarketRule
 from rebalancer.quotes import Quote
 from rebalancer.snapshot import Snapshot, take_snapshot
-from tests.factories import CASH, FRESHNESS, NOW_MS, make_policy, make_quote, make_rule
+from tests.factories import (
+    CASH,
+    FRESHNESS,
+    NOW_MS,
+    make_context,
+    make_policy,
+    make_quote,
+    make_rule,
+)
 
 BASES = ("ADA", "BNB", "BTC", "DOGE", "ETH", "LINK", "PEPE", "SHIB", "SOL", "XRP")
 
@@ -43,6 +62,8 @@ signed = amounts | positive.map(lambda number: number.copy_negate())
 usual_or_none = usual | st.just(Decimal(0))
 some_or_none = st.just(Decimal(0)) | written(2, 4) | written(7, 2)
 market_prices = written(5, 2) | written(0, 8) | st.sampled_from([Decimal("0.00000731"), Decimal(3)])
+
+near_prices = st.integers(9_900, 10_100).map(lambda bps: bps_of(ONE, bps))
 
 
 @dataclass(frozen=True)
@@ -79,18 +100,20 @@ def rules(draw: st.DrawFn, base: str) -> MarketRule:
     )
 
 
-def fine_rules(base: str) -> st.SearchStrategy[MarketRule]:
+def fine_rule(base: str) -> MarketRule:
     """Rules so fine that they stop no leg a portfolio of any size would trade."""
-    tiny = Decimal("1E-18")
-    return st.just(
-        make_rule(
-            base,
-            amount_base_step=tiny,
-            amount_base_min=Decimal(0),
-            price_quote_step=tiny,
-            notional_quote_min=Decimal(0),
-        )
+    tiny, zero = Decimal("1E-18"), Decimal(0)
+    return make_rule(
+        base,
+        amount_base_step=tiny,
+        amount_base_min=zero,
+        price_quote_step=tiny,
+        notional_quote_min=zero,
     )
+
+
+def fine_rules(base: str) -> st.SearchStrategy[MarketRule]:
+    return st.just(fine_rule(base))
 
 
 @st.composite
@@ -143,6 +166,31 @@ def policies(draw: st.DrawFn) -> RebalancePolicy:
         reach_bps_max=draw(st.integers(0, 200) | st.just(BPS_WHOLE - 1)),
         taker_fee_bps=draw(st.integers(0, 100) | st.just(BPS_WHOLE - 1)),
         orders_max=draw(st.integers(1, 8)),
+        depth_share_bps_max=draw(st.none() | st.integers(1, BPS_WHOLE)),
+        slices_max=draw(st.integers(1, 10)),
+        post_spread_bps_min=draw(st.none() | st.integers(1, 200)),
+    )
+
+
+@st.composite
+def books(draw: st.DrawFn, base: str) -> Book:
+    """A sound book of a few levels, thin or deep: around 1, as in `near_worlds`, or anywhere."""
+    level = st.tuples(near_prices | market_prices, usual | dust)
+    levels = draw(st.lists(level, min_size=2, max_size=5, unique_by=lambda pair: pair[0]))
+    levels.sort()
+    cut = draw(st.integers(1, len(levels) - 1))
+    sides = [Level(price, amount) for price, amount in levels]
+    return Book(Symbol(Asset(base), CASH), tuple(reversed(sides[:cut])), tuple(sides[cut:]), NOW_MS)
+
+
+@st.composite
+def contexts(draw: st.DrawFn) -> PlanContext:
+    """Up to two live orders that may still spend cash, and books of some symbols."""
+    symbols = st.sampled_from([Symbol(Asset(base), CASH) for base in BASES])
+    seen = draw(st.just([]) | st.lists(st.sampled_from(BASES), max_size=6, unique=True))
+    return make_context(
+        busy=draw(st.just({}) | st.dictionaries(symbols, st.just(ZERO) | usual, max_size=2)),
+        books={Symbol(Asset(base), CASH): draw(books(base)) for base in seen},
     )
 
 
@@ -150,8 +198,7 @@ def policies(draw: st.DrawFn) -> RebalancePolicy:
 def near_worlds(draw: st.DrawFn) -> World:
     """A portfolio worth 10_000 at prices of 1, a few hundred bps off its targets at most."""
     bases = draw(st.lists(st.sampled_from(BASES), min_size=1, max_size=5, unique=True))
-    symbols = [Symbol(Asset(base), CASH) for base in bases]
-    assets = (CASH, *(symbol.base for symbol in symbols))
+    assets = (CASH, *(Asset(base) for base in bases))
     targets = draw(weights(assets, cash_bps=draw(st.none() | st.sampled_from([0, 1, 50, 150]))))
     held = dict(targets.weight_bps)
     moves = st.tuples(st.sampled_from(assets), st.sampled_from(assets), st.integers(1, 450))
@@ -159,15 +206,21 @@ def near_worlds(draw: st.DrawFn) -> World:
         moved = min(units, held[giver])
         held[giver] -= moved
         held[taker] += moved
+    return near_world(held, targets.weight_bps)
+
+
+def near_world(held: Mapping[Asset, int], weight_bps: Mapping[Asset, int]) -> World:
+    """The portfolio that holds so many units of each asset, at prices of 1 and finest rules."""
+    symbols = [Symbol(asset, CASH) for asset in held if asset != CASH]
     return World(
         take_snapshot(
-            {symbol: draw(fine_rules(symbol.base)) for symbol in symbols},
+            {symbol: fine_rule(symbol.base) for symbol in symbols},
             {symbol: make_quote(symbol.base, "1") for symbol in symbols},
-            {asset: Balance(asset, Decimal(held[asset]), Decimal(0), NOW_MS) for asset in assets},
+            {asset: Balance(asset, Decimal(held[asset]), Decimal(0), NOW_MS) for asset in held},
             symbols=symbols,
             cash=CASH,
             now_ms=NOW_MS,
             freshness=FRESHNESS,
         ),
-        targets,
+        TargetWeights(weight_bps),
     )

@@ -40,6 +40,10 @@ orders = st.builds(
     expires_at_ms=counts,
     slice_index=counts,
     attempt=counts,
+    style=st.sampled_from(["take", "post"]),
+    worst_price_quote=amounts,
+    leg_rest_base=amounts | st.just(Decimal(0)),
+    least_base=amounts,
 )
 
 

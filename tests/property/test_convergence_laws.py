@@ -3,15 +3,16 @@
 from dataclasses import replace
 from fractions import Fraction
 
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from rebalancer.drift import is_within_band
-from rebalancer.money import BPS_WHOLE, ZERO, bps_of, exact
+from rebalancer.money import BPS_WHOLE, ZERO, Asset, bps_of, exact
 from rebalancer.orders import Order
-from rebalancer.plan import Plan, RebalancePolicy, SkipReason, plan_orders
+from rebalancer.plan import Plan, RebalancePolicy, SkipReason
+from rebalancer.planning import plan_orders
 from tests.factories import CASH, make_balance, make_context, make_policy
-from tests.property.strategies import World, fine_rules, near_worlds, worlds
+from tests.property.strategies import World, fine_rules, near_world, near_worlds, worlds
 
 CYCLES_MAX = 3
 
@@ -86,7 +87,21 @@ def test_it_comes_to_rest_inside_the_band(world: World) -> None:
     assert not _plan(world, policy).orders
 
 
+def _near(held: dict[str, int], weight_bps: dict[str, int]) -> World:
+    return near_world(
+        {Asset(name): units for name, units in held.items()},
+        {Asset(name): weight for name, weight in weight_bps.items()},
+    )
+
+
+_EMPTYING = {"USDC": 0, "ADA": 0, "BNB": 200, "BTC": 0, "DOGE": 9_800}
+
+
 @given(near_worlds())
+# ADA sits on the edge of its band: what trading the others costs must not push it out.
+@example(_near({"USDC": 0, "ADA": 200, "BNB": 0, "BTC": 202, "DOGE": 9_598}, _EMPTYING))
+@example(_near({"USDC": 213, "ADA": 200, "BNB": 0, "BTC": 23, "DOGE": 9_564}, _EMPTYING))
+@example(_near({"USDC": 0, "ADA": 628, "BNB": 0, "BTC": 200, "DOGE": 9_172}, _EMPTYING))
 def test_a_small_drift_is_settled_by_one_cycle(world: World) -> None:
     policy = make_policy(reach_bps_max=20)
     world = _fill_all(world, _plan(world, policy), policy)

@@ -32,6 +32,12 @@ class Recorder:
     def reported(self, order: Order, event: str, fill: Fill | None) -> None:
         """Nothing to keep: the archive has it."""
 
+    def feigned(self, order: Order, event: str) -> None:
+        """Nothing to keep: no order is bent here."""
+
+    def unveiled(self, order: Order) -> None:
+        """Nothing to keep: no order is bent here."""
+
     def traded(self, maker_fill: Fill) -> None:
         self.maker_ids.append(maker_fill.order_id)
 

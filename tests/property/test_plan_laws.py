@@ -6,35 +6,26 @@ from decimal import Decimal
 from fractions import Fraction
 
 from hypothesis import given
-from hypothesis import strategies as st
 
-from rebalancer.money import BPS_WHOLE, ZERO, Asset, Symbol
+from rebalancer.depth import depth_base
+from rebalancer.money import BPS_WHOLE, Symbol
 from rebalancer.orders import Order, PortfolioName
-from rebalancer.plan import Plan, PlanContext, RebalancePolicy, SkipReason, plan_orders
+from rebalancer.plan import Plan, PlanContext, RebalancePolicy, SkipReason
+from rebalancer.planning import plan_orders
 from rebalancer.trades import choose_trades
-from tests.factories import CASH, make_context
+from tests.factories import CASH
 from tests.property.strategies import (
-    BASES,
     World,
     amounts,
+    contexts,
     near_worlds,
     policies,
     positive,
-    usual,
     worlds,
 )
 
 odd_worlds = worlds(mids=positive, holdings=amounts, locked=amounts, spread=0)
 any_world = worlds() | odd_worlds | near_worlds()
-
-
-@st.composite
-def contexts(draw: st.DrawFn) -> PlanContext:
-    """Up to two live orders, of symbols in the plan or not, that may still spend cash."""
-    symbols = st.sampled_from([Symbol(Asset(base), CASH) for base in BASES])
-    return make_context(
-        busy=draw(st.just({}) | st.dictionaries(symbols, st.just(ZERO) | usual, max_size=2))
-    )
 
 
 def _plan(world: World, policy: RebalancePolicy, context: PlanContext) -> Plan:
@@ -45,10 +36,15 @@ def _is_multiple(value: Decimal, step: Decimal) -> bool:
     return (Fraction(value) / Fraction(step)).denominator == 1
 
 
+def _leg(order: Order) -> Fraction:
+    """All that an order and those that follow on its leg may trade."""
+    return Fraction(order.amount_base) + Fraction(order.leg_rest_base)
+
+
 def _worst(order: Order, policy: RebalancePolicy) -> Fraction:
     sign = 1 if order.side == "buy" else -1
     fee = 1 + sign * Fraction(policy.taker_fee_bps, BPS_WHOLE)
-    return Fraction(order.amount_base) * Fraction(order.limit_price_quote) * fee
+    return _leg(order) * Fraction(order.worst_price_quote) * fee
 
 
 @given(any_world, policies(), contexts())
@@ -76,11 +72,16 @@ def test_every_order_fits_its_market(
         assert amount >= rule.amount_base_min
         assert rule.amount_base_max is None or amount <= rule.amount_base_max
         assert amount * price >= rule.notional_quote_min
+        assert amount >= order.least_base
         reach = Fraction(quote.mid_quote) * policy.reach_bps_max / BPS_WHOLE
+        worst = Fraction(order.worst_price_quote)
+        assert abs(worst - Fraction(quote.mid_quote)) <= reach or order.style == "post"
         if order.side == "buy":
-            assert quote.ask_quote <= price <= Fraction(quote.mid_quote) + reach
+            assert price <= worst <= Fraction(quote.mid_quote) + reach
+            assert price < quote.ask_quote if order.style == "post" else price >= quote.ask_quote
         else:
-            assert quote.bid_quote >= price >= Fraction(quote.mid_quote) - reach
+            assert price >= worst >= Fraction(quote.mid_quote) - reach
+            assert price > quote.bid_quote if order.style == "post" else price <= quote.bid_quote
         assert order.rules_version == rule.version
         assert order.expires_at_ms == order.planned_at_ms + policy.order_ttl_ms
 
@@ -97,7 +98,7 @@ def test_a_plan_never_spends_or_sells_what_is_not_free(
     assert cost <= max(free + proceeds - reserved, Fraction(0))
     for order in orders:
         if order.side == "sell":
-            assert order.amount_base <= world.snapshot.free_base(order.symbol.base)
+            assert _leg(order) <= world.snapshot.free_base(order.symbol.base)
 
 
 @given(any_world, policies(), contexts())
@@ -109,6 +110,7 @@ def test_no_order_trades_more_than_was_chosen(
         cash=CASH,
         drift_bps_min=policy.drift_bps_min,
         destination_bps=policy.destination_bps,
+        cost_bps_max=policy.cost_bps_max,
     )
     for order in _plan(world, policy, context).orders:
         trade = Fraction(chosen[order.symbol.base])
@@ -116,7 +118,7 @@ def test_no_order_trades_more_than_was_chosen(
         if order.side == "buy":
             assert _worst(order, policy) <= trade
         else:
-            assert Fraction(order.amount_base) * Fraction(order.arrival_mid_quote) <= -trade
+            assert _leg(order) * Fraction(order.arrival_mid_quote) <= -trade
 
 
 @given(any_world, policies(), contexts())
@@ -144,13 +146,14 @@ def test_a_skip_names_a_true_reason(
     world: World, policy: RebalancePolicy, context: PlanContext
 ) -> None:
     plan = _plan(world, policy, context)
+    thin = [skip for skip in plan.skipped if skip.reason == SkipReason.TOO_THIN]
     for skip in plan.skipped:
         symbol = Symbol(skip.asset, CASH)
         match skip.reason:
             case SkipReason.SYMBOL_BUSY:
                 assert symbol in context.busy
             case SkipReason.OVER_ORDERS_MAX:
-                assert len(plan.orders) == policy.orders_max
+                assert len(plan.orders) + len(thin) == policy.orders_max
             case SkipReason.NO_FREE_BASE:
                 assert skip.side == "sell"
             case SkipReason.NO_FREE_QUOTE:
@@ -158,3 +161,26 @@ def test_a_skip_names_a_true_reason(
             case SkipReason.SPREAD_TOO_WIDE:
                 assert symbol not in context.busy
     assert not {order.symbol for order in plan.orders} & set(context.busy)
+
+
+@given(any_world, policies(), contexts())
+def test_every_slice_fits_the_book_and_the_venue(
+    world: World, policy: RebalancePolicy, context: PlanContext
+) -> None:
+    for order in _plan(world, policy, context).orders:
+        rule, book = world.snapshot.rules[order.symbol], context.books.get(order.symbol)
+        assert _is_multiple(order.leg_rest_base, rule.amount_base_step)
+        if book is None or policy.depth_share_bps_max is None:
+            assert order.leg_rest_base == 0
+            continue
+        depth = depth_base(book, order.side, worst_price_quote=order.worst_price_quote)
+        share = Fraction(depth) * policy.depth_share_bps_max / BPS_WHOLE
+        assert order.amount_base <= share
+        whole, slice_base = _leg(order), Fraction(order.amount_base)
+        assert whole <= slice_base * policy.slices_max
+        last = whole % slice_base or slice_base
+        assert last >= order.least_base
+        least = Fraction(order.least_base)
+        prices = (order.limit_price_quote, order.worst_price_quote)
+        assert least * min(map(Fraction, prices)) >= rule.notional_quote_min
+        assert least >= rule.amount_base_min

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rebalancer.orders import Order
-from rebalancer.queue import Claim
+from rebalancer.queue import Claim, Recovery
 from resources.redis_connection import open_redis
 from resources.redis_queue import RedisOrderQueue
 from tests.factories import NOW_MS, make_order
@@ -31,7 +31,8 @@ def test_orders_leave_by_urgency_then_age_then_arrival(
     orders = make_orders(batch)
     with open_redis(redis_url) as client:
         client.flushdb()
-        queue = RedisOrderQueue(client, name="priority", rates={})
+        queue = RedisOrderQueue(client, name="priority", rates={}, limits={})
+        queue.recover(Recovery(maybe_sent=(), turnover_quote={}))
         tenure = queue.open_tenure(0, owner="me", ttl_ms=60_000)
         assert tenure is not None
         queue.enqueue(orders)

@@ -11,21 +11,20 @@ from hypothesis import strategies as st
 
 from rebalancer.errors import BooksDisagree
 from rebalancer.money import ZERO, exact, to_decimal
+from rebalancer.order_states import OrderState
 from rebalancer.orders import Order
 from rebalancer.precision import Side
 from rebalancer.settlement import (
-    RESIDUAL_ATTEMPTS_MAX,
     Accepted,
     Expired,
     Fill,
     NotFound,
-    OrderState,
     Outcome,
     Refused,
     Settlement,
-    residual_of,
     settle,
 )
+from rebalancer.slices import RESIDUAL_ATTEMPTS_MAX, successor_of
 from tests.factories import make_fill, make_order
 from tests.property.strategies import positive, usual
 
@@ -83,9 +82,11 @@ def test_the_sums_are_exact_and_what_is_left_is_the_rest(
     paid = sum(Fraction(fill.amount_base) * Fraction(fill.price_quote) for fill in fills)
     assert Fraction(settled.filled_base) == filled
     assert Fraction(settled.paid_quote) == paid
-    assert (settled.residual is None) == (filled >= Fraction(95, 100) * Fraction(order.amount_base))
-    if settled.residual:
-        assert Fraction(settled.residual.amount_base) + filled == Fraction(order.amount_base)
+    assert (settled.successor is None) == (
+        filled >= Fraction(95, 100) * Fraction(order.amount_base)
+    )
+    if settled.successor:
+        assert Fraction(settled.successor.amount_base) + filled == Fraction(order.amount_base)
     if filled == 0:
         expected = OrderState.UNFILLED
     else:
@@ -111,10 +112,16 @@ def test_slippage_is_a_cost_exactly_when_the_price_was_worse_than_the_mid(
 
 
 @given(traded(extra=1))
-def test_more_filled_than_asked_halts(case: tuple[Order, tuple[Fill, ...]]) -> None:
+def test_more_filled_than_asked_is_booked_as_it_is_and_told(
+    case: tuple[Order, tuple[Fill, ...]],
+) -> None:
     order, fills = case
-    with pytest.raises(BooksDisagree, match="filled of"):
-        settle(_accepted(order, fills), fills)
+    settled = settle(_accepted(order, fills), fills)
+    assert settled.state is OrderState.FILLED
+    assert settled.filled_base > order.amount_base
+    assert settled.contradiction is not None
+    assert "filled of" in settled.contradiction
+    assert settled.successor is None
 
 
 @given(traded(), positive)
@@ -130,7 +137,7 @@ def test_a_sum_that_differs_from_its_trades_halts(
 
 
 @given(traded(), st.sampled_from(["refused", "expired", "not_found"]))
-def test_an_order_the_venue_never_took_has_no_trades(
+def test_trades_of_an_order_the_venue_never_took_are_booked_and_told(
     case: tuple[Order, tuple[Fill, ...]], kind: str
 ) -> None:
     order, fills = case
@@ -139,13 +146,15 @@ def test_an_order_the_venue_never_took_has_no_trades(
         "expired": Expired(order),
         "not_found": NotFound(order),
     }
+    settled = settle(outcomes[kind], fills)
+    assert settled.successor is None
     if fills:
-        with pytest.raises(BooksDisagree, match="yet"):
-            settle(outcomes[kind], fills)
+        assert settled.contradiction is not None
+        assert "yet" in settled.contradiction
+        assert settled.filled_base > 0
     else:
-        settled = settle(outcomes[kind], ())
+        assert settled.contradiction is None
         assert settled.state == OrderState(kind)
-        assert settled.residual is None
 
 
 @given(traded(), st.sampled_from(["amount_base", "price_quote", "fee_amount"]))
@@ -176,7 +185,7 @@ def test_residuals_end_after_few_generations_and_never_exceed_what_was_asked(
         with exact():
             part = current.amount_base * share / 100
         filled += Fraction(part)
-        residual = residual_of(current, part)
+        residual = successor_of(current, part)
         if residual is None:
             break
         assert residual.urgency == min(current.urgency + Decimal("0.2"), Decimal(1))

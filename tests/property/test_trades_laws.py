@@ -18,8 +18,19 @@ bands = st.sampled_from([200, 1, 2_500, BPS_WHOLE - 1]) | st.integers(1, 1_000)
 destinations = st.sampled_from([0, 5_000, BPS_WHOLE]) | st.integers(0, BPS_WHOLE)
 
 
-def _choose(drifts: tuple[Drift, ...], band_bps: int, destination_bps: int) -> dict[Asset, Decimal]:
-    return choose_trades(drifts, cash=CASH, drift_bps_min=band_bps, destination_bps=destination_bps)
+costs = st.sampled_from([60, 0, 2_000]) | st.integers(0, 500)
+
+
+def _choose(
+    drifts: tuple[Drift, ...], band_bps: int, destination_bps: int, cost_bps: int = 60
+) -> dict[Asset, Decimal]:
+    return choose_trades(
+        drifts,
+        cash=CASH,
+        drift_bps_min=band_bps,
+        destination_bps=destination_bps,
+        cost_bps_max=cost_bps,
+    )
 
 
 def _gaps_after(drifts: tuple[Drift, ...], trades: dict[Asset, Decimal]) -> dict[Asset, Fraction]:
@@ -32,34 +43,36 @@ def _gaps_after(drifts: tuple[Drift, ...], trades: dict[Asset, Decimal]) -> dict
     return left
 
 
-@given(any_world, bands, destinations)
-def test_no_trade_overshoots_its_gap(world: World, band_bps: int, destination_bps: int) -> None:
+@given(any_world, bands, destinations, costs)
+def test_no_trade_overshoots_its_gap(
+    world: World, band_bps: int, destination_bps: int, cost_bps: int
+) -> None:
     drifts = world.drifts
     gaps = {drift.asset: Fraction(drift.gap_quote) for drift in drifts}
-    trades = _choose(drifts, band_bps, destination_bps)
+    trades = _choose(drifts, band_bps, destination_bps, cost_bps)
     assert CASH not in trades
     for asset, trade in trades.items():
         assert trade != 0
         assert 0 < Fraction(trade) / gaps[asset] <= 1
 
 
-@given(any_world, bands, destinations)
+@given(any_world, bands, destinations, costs)
 def test_afterwards_every_asset_and_cash_are_inside_the_band(
-    world: World, band_bps: int, destination_bps: int
+    world: World, band_bps: int, destination_bps: int, cost_bps: int
 ) -> None:
     drifts = world.drifts
     band = sum(Fraction(drift.value_quote) for drift in drifts) * band_bps / BPS_WHOLE
-    after = _gaps_after(drifts, _choose(drifts, band_bps, destination_bps))
+    after = _gaps_after(drifts, _choose(drifts, band_bps, destination_bps, cost_bps))
     assert sum(after.values()) == 0
     assert all(abs(gap) <= band for gap in after.values())
 
 
-@given(any_world, bands, destinations)
+@given(any_world, bands, destinations, costs)
 def test_trades_never_spend_more_cash_than_there_is(
-    world: World, band_bps: int, destination_bps: int
+    world: World, band_bps: int, destination_bps: int, cost_bps: int
 ) -> None:
     drifts = world.drifts
-    after = _gaps_after(drifts, _choose(drifts, band_bps, destination_bps))
+    after = _gaps_after(drifts, _choose(drifts, band_bps, destination_bps, cost_bps))
     [cash] = [drift for drift in drifts if drift.asset == CASH]
     assert after[CASH] <= Fraction(cash.target_quote)
 
@@ -102,6 +115,24 @@ def test_each_asset_outside_its_band_is_brought_to_the_destination(
     for drift in drifts:
         if abs(Fraction(drift.gap_quote)) > band:
             assert abs(after[drift.asset]) <= band * destination_bps / BPS_WHOLE
+
+
+@given(any_world, bands, destinations, costs, st.fractions(0, 1))
+def test_an_asset_left_alone_stays_inside_its_band_whatever_the_trades_cost(
+    world: World, band_bps: int, destination_bps: int, cost_bps: int, share: Fraction
+) -> None:
+    drifts = world.drifts
+    trades = _choose(drifts, band_bps, destination_bps, cost_bps)
+    traded = sum((abs(Fraction(trade)) for trade in trades.values()), Fraction(0))
+    total = sum(Fraction(drift.value_quote) for drift in drifts)
+    rest = total * band_bps * destination_bps / BPS_WHOLE**2
+    after = total - share * traded * cost_bps / BPS_WHOLE
+    for drift in drifts:
+        gap = after * drift.target_bps / BPS_WHOLE - Fraction(drift.value_quote)
+        # No trade can help an asset that sits at the destination when the costs eat the band.
+        is_movable = Fraction(drift.gap_quote) < -rest or gap >= 0
+        if drift.asset != CASH and drift.asset not in trades and is_movable:
+            assert abs(gap) <= after * band_bps / BPS_WHOLE
 
 
 @given(any_world, bands)

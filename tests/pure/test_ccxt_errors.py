@@ -3,12 +3,14 @@
 import pytest
 
 from rebalancer.errors import BadConfig, BadData, VenueDenied, VenueUnavailable
+from rebalancer.settlement import RefusalKind
 from resources.ccxt_errors import (
     REASON_LENGTH_MAX,
     Meaning,
     explain,
     explain_read,
     is_absence,
+    is_rate_limit,
     is_silence,
     judge_submit,
     never_connected,
@@ -35,6 +37,7 @@ PARENTS = {
     "NotSupported": "ExchangeError",
     "InvalidOrder": "ExchangeError",
     "OrderNotFound": "InvalidOrder",
+    "OrderImmediatelyFillable": "InvalidOrder",
     "DuplicateOrderId": "InvalidOrder",
     "BadRequest": "ExchangeError",
     "BadSymbol": "BadRequest",
@@ -58,14 +61,15 @@ def make_error(name: str, message: str = "") -> Exception:
 @pytest.mark.parametrize(
     ("name", "meaning"),
     [
-        ("InsufficientFunds", Meaning.REFUSED),
-        ("InvalidOrder", Meaning.REFUSED),
-        ("BadRequest", Meaning.REFUSED),
-        ("BadSymbol", Meaning.REFUSED),
-        ("MarketClosed", Meaning.REFUSED),
-        ("AuthenticationError", Meaning.DENIED),
-        ("PermissionDenied", Meaning.DENIED),
-        ("RestrictedLocation", Meaning.DENIED),
+        ("InsufficientFunds", RefusalKind.FUNDS),
+        ("InvalidOrder", RefusalKind.OTHER),
+        ("OrderImmediatelyFillable", RefusalKind.WOULD_TAKE),
+        ("BadRequest", RefusalKind.OTHER),
+        ("BadSymbol", RefusalKind.OTHER),
+        ("MarketClosed", RefusalKind.OTHER),
+        ("AuthenticationError", RefusalKind.DENIED),
+        ("PermissionDenied", RefusalKind.DENIED),
+        ("RestrictedLocation", RefusalKind.DENIED),
         ("DDoSProtection", Meaning.NOT_SENT),
         ("RateLimitExceeded", Meaning.NOT_SENT),
         ("InvalidNonce", Meaning.NOT_SENT),
@@ -83,8 +87,30 @@ def make_error(name: str, message: str = "") -> Exception:
         ("SomethingNew", Meaning.UNANSWERED),
     ],
 )
-def test_each_class_has_one_meaning_on_a_submission(name: str, meaning: Meaning) -> None:
+def test_each_class_has_one_meaning_on_a_submission(
+    name: str, meaning: Meaning | RefusalKind
+) -> None:
     assert judge_submit(make_error(name)) is meaning
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "kind"),
+    [
+        ("BadRequest", "Filter failure: LOT_SIZE", RefusalKind.RULES),
+        ("InvalidOrder", "Filter failure: MAX_POSITION", RefusalKind.RULES),
+        ("InvalidOrder", "EOrder:Order minimum not met", RefusalKind.RULES),
+        ("InvalidOrder", "EOrder:Invalid price:Invalid price argument", RefusalKind.RULES),
+        ("InvalidOrder", "the market sleeps", RefusalKind.OTHER),
+        ("InsufficientFunds", "notional exceeds the balance", RefusalKind.FUNDS),
+        ("AuthenticationError", "notional", RefusalKind.DENIED),
+        ("SomethingNew", "Filter failure: LOT_SIZE", Meaning.UNANSWERED),
+        ("InvalidOrder", "Duplicate order sent.", Meaning.UNANSWERED),
+    ],
+)
+def test_words_refine_only_a_refusal_whose_class_says_no_more(
+    name: str, message: str, kind: Meaning | RefusalKind
+) -> None:
+    assert judge_submit(make_error(name, message)) is kind
 
 
 @pytest.mark.parametrize("error", [TimeoutError(), KeyError("x"), BadData("x"), ValueError()])
@@ -144,6 +170,17 @@ def test_an_explanation_holds_no_secret(message: str) -> None:
     text = str(read_error("RequestTimeout", message))
     assert "abc123" not in text
     assert "s3cret" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "is_limit"),
+    [("DDoSProtection", True), ("RateLimitExceeded", True), ("RequestTimeout", False)],
+)
+def test_a_read_that_was_limited_says_so(name: str, is_limit: bool) -> None:
+    failure = read_error(name)
+    assert isinstance(failure, VenueUnavailable)
+    assert failure.is_rate_limit is is_limit
+    assert is_rate_limit(make_error(name)) is is_limit
 
 
 def test_an_explanation_is_one_bounded_line() -> None:

@@ -8,16 +8,8 @@ import pytest
 from rebalancer.errors import BadData
 from rebalancer.precision import MarketRule, read_rule
 from rebalancer.settlement import Accepted
-from resources.ccxt_reading import (
-    find_trade,
-    is_tradable,
-    raw_balances,
-    raw_rule,
-    raw_ticker,
-    read_accepted,
-    read_fill,
-    read_text,
-)
+from resources.ccxt_market_reading import is_tradable, raw_rule, raw_ticker
+from resources.ccxt_reading import find_trade, raw_balances, read_accepted, read_fill, read_text
 from tests.factories import NOW_MS, make_order, make_symbol
 
 BTC = make_symbol()

@@ -1,5 +1,6 @@
 """One plan per reason, with numbers a reader can check in the head."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from rebalancer.drift import TargetWeights, measure_drift
 from rebalancer.errors import EmptyPortfolio, UnpricedAsset
 from rebalancer.money import ZERO, Asset, Symbol
-from rebalancer.plan import Plan, PlanContext, RebalancePolicy, SkipReason, plan_orders
+from rebalancer.plan import Plan, PlanContext, RebalancePolicy, SkipReason
+from rebalancer.planning import plan_orders
 from rebalancer.precision import MarketRule
 from rebalancer.quotes import Quote
 from rebalancer.snapshot import Snapshot, take_snapshot
@@ -17,7 +19,9 @@ from tests.factories import (
     FRESHNESS,
     NOW_MS,
     make_balance,
+    make_book,
     make_context,
+    make_limits,
     make_policy,
     make_quote,
     make_rule,
@@ -169,6 +173,112 @@ def test_more_legs_than_the_policy_allows_wait_for_the_next_cycle() -> None:
     assert [(skip.asset, skip.reason) for skip in plan.skipped] == [
         (eth.base, SkipReason.OVER_ORDERS_MAX)
     ]
+
+
+@pytest.mark.parametrize(
+    ("caps", "amount"),
+    [
+        ({"order_quote_max": Decimal(500)}, "5"),
+        ({"cycle_share_bps_max": 700}, "7"),
+        ({"turnover_quote_day_max": Decimal(600)}, "4"),
+        ({"order_quote_max": Decimal(500), "cycle_share_bps_max": 300}, "3"),
+        ({"open_orders_max": 1, "collar_bps_max": 50}, "9"),
+    ],
+)
+def test_a_leg_is_cut_to_the_tightest_cap(caps: dict[str, Any], amount: str) -> None:
+    policy = make_policy(limits=make_limits(**caps))
+    context = make_context(turnover_quote_today=Decimal(200))
+    [order] = _plan(_snapshot("60", "4000"), policy=policy, context=context).orders
+    assert (order.side, order.amount_base) == ("sell", Decimal(amount))
+    assert order.leg_rest_base == 0
+
+
+@pytest.mark.parametrize(
+    ("caps", "reason"),
+    [
+        ({"order_quote_max": Decimal(4)}, SkipReason.ORDER_TOO_LARGE),
+        ({"cycle_share_bps_max": 4}, SkipReason.CYCLE_SHARE_SPENT),
+        ({"turnover_quote_day_max": Decimal(204)}, SkipReason.TURNOVER_SPENT),
+        ({"turnover_quote_day_max": Decimal(100)}, SkipReason.TURNOVER_SPENT),
+        ({"open_orders_max": 1}, SkipReason.TOO_MANY_OPEN),
+        ({"collar_bps_max": 49}, SkipReason.OUTSIDE_COLLAR),
+    ],
+)
+def test_a_leg_that_a_cap_keeps_back_says_which(caps: dict[str, Any], reason: SkipReason) -> None:
+    policy = make_policy(limits=make_limits(**caps))
+    context = make_context(turnover_quote_today=Decimal(200), busy={make_symbol("ETH"): ZERO})
+    assert _reason(_plan(_snapshot("60", "4000"), policy=policy, context=context)) == reason
+
+
+def test_a_price_older_than_the_cap_is_not_planned_on() -> None:
+    quote = make_quote(mid="100", observed_at_ms=NOW_MS - 10_001)
+    policy = make_policy(limits=make_limits(input_age_ms_max=10_000))
+    reason = _reason(_plan(_snapshot("60", "4000", quote=quote), policy=policy))
+    assert reason == SkipReason.INPUT_TOO_OLD
+
+
+QUARTERS = make_policy(depth_share_bps_max=2_500)
+
+
+def _seen(*bids: tuple[str, str]) -> PlanContext:
+    return make_context(books={BTC: make_book("BTC", bids, [("101", "1")])})
+
+
+def test_a_leg_larger_than_its_share_of_the_book_is_sliced_evenly() -> None:
+    # A quarter of the 12 that are within reach of 99.50; the 100 below are out of it.
+    context = _seen(("100", "4"), ("99.50", "8"), ("99.49", "100"))
+    [order] = _plan(_snapshot("60", "4000"), policy=QUARTERS, context=context).orders
+    assert (order.amount_base, order.leg_rest_base) == (Decimal(3), Decimal(6))
+    capped = replace(QUARTERS, limits=make_limits(order_quote_max=Decimal(250)))
+    [order] = _plan(_snapshot("60", "4000"), policy=capped, context=context).orders
+    assert (order.amount_base, order.leg_rest_base) == (Decimal("2.25"), Decimal("6.75"))
+
+
+def test_what_is_beyond_the_last_slice_waits_for_the_next_cycle() -> None:
+    policy = replace(QUARTERS, slices_max=2)
+    [order] = _plan(_snapshot("60", "4000"), policy=policy, context=_seen(("100", "12"))).orders
+    assert (order.amount_base, order.leg_rest_base) == (Decimal(3), Decimal(3))
+
+
+def test_a_leg_whose_book_could_not_be_read_is_left_alone_where_slices_are_measured_by_it() -> None:
+    snapshot = _snapshot("60", "4000")
+    assert _reason(_plan(snapshot, policy=QUARTERS)) == SkipReason.NO_BOOK
+    assert len(_plan(snapshot).orders) == 1
+
+
+@pytest.mark.parametrize("reason", [SkipReason.HALTED, SkipReason.MAINTENANCE])
+def test_while_trading_is_stopped_each_leg_that_would_trade_says_why(reason: SkipReason) -> None:
+    context = make_context(stop=(reason, "because"), busy={BTC: ZERO})
+    [skip] = _plan(_snapshot("60", "4000"), context=context).skipped
+    assert (skip.reason, skip.detail) == (reason, "because")
+    assert _reason(_plan(_snapshot("50", "5000"), context=context)) == SkipReason.BELOW_BAND
+
+
+def test_a_symbol_that_lost_an_order_rests_and_the_others_do_not() -> None:
+    resting, others = (make_context(cooling=frozenset({make_symbol(it)})) for it in ("BTC", "ETH"))
+    assert _reason(_plan(_snapshot("60", "4000"), context=resting)) == SkipReason.COOLING_DOWN
+    assert len(_plan(_snapshot("60", "4000"), context=others).orders) == 1
+
+
+def test_a_book_too_thin_for_the_least_order_is_left_alone() -> None:
+    plan = _plan(_snapshot("60", "4000"), policy=QUARTERS, context=_seen(("100", "0.2")))
+    assert _reason(plan) == SkipReason.TOO_THIN
+
+
+@pytest.mark.parametrize(
+    ("btc", "side", "limit", "worst"),
+    [("60", "sell", "100.25", "99.50"), ("40", "buy", "99.75", "100.50")],
+)
+def test_where_the_spread_is_wide_an_order_begins_in_the_book(
+    btc: str, side: str, limit: str, worst: str
+) -> None:
+    quote = make_quote(mid="100", bid_quote=Decimal("99.75"), ask_quote=Decimal("100.25"))
+    snapshot = _snapshot(btc, str(10_000 - 100 * int(btc)), quote=quote)
+    [order] = _plan(snapshot, policy=make_policy(post_spread_bps_min=50)).orders
+    assert (order.style, order.side) == ("post", side)
+    assert (order.limit_price_quote, order.worst_price_quote) == (Decimal(limit), Decimal(worst))
+    [order] = _plan(snapshot, policy=make_policy(post_spread_bps_min=51)).orders
+    assert (order.style, order.limit_price_quote) == ("take", Decimal(worst))
 
 
 def test_an_account_worth_nothing_has_no_weights() -> None:

@@ -1,9 +1,12 @@
 """The token bucket's settings, and its arithmetic to the microsecond."""
 
+from bisect import bisect_left
+
 import pytest
 
-from resources.rate_limit import TOKEN, RateLimit
-from tests.fakes.bucket import Bucket
+from rebalancer.queue import CallKind
+from resources.rate_limit import SECOND_US, Draw, RateLimit, RateWindow, share_minute
+from tests.fakes.bucket import Buckets
 
 
 @pytest.mark.parametrize("value", [0, -1, 1_000_001, True, 1.5, "3"])
@@ -13,41 +16,42 @@ def test_a_limit_that_makes_no_sense_is_refused_by_name(field: str, value: objec
         RateLimit(**{"orders_per_second": 3, "burst": 1, field: value})  # type: ignore[arg-type]
 
 
-def test_a_rate_in_orders_a_second_is_the_same_in_micro_tokens_a_microsecond() -> None:
-    assert RateLimit(3, burst=2).bucket == (3, 2 * TOKEN, TOKEN)
+def test_a_rate_in_orders_a_second_is_the_same_in_units_a_microsecond() -> None:
+    draw = Draw("orders", rate=3, capacity=2 * SECOND_US, cost=SECOND_US, floor=0)
+    assert RateLimit(3, burst=2).draws(CallKind.ORDER) == (draw,)
 
 
 def test_the_next_order_goes_at_the_microsecond_its_token_is_whole() -> None:
-    bucket = Bucket(RateLimit(3))
-    assert bucket.take(0) == 0
-    assert bucket.take(333_333) == 1
-    assert bucket.take(333_334) == 0
-    assert bucket.take(333_335) == 334
+    bucket = Buckets(RateLimit(3))
+    assert bucket.take(CallKind.ORDER, 0) == 0
+    assert bucket.take(CallKind.ORDER, 333_333) == 1
+    assert bucket.take(CallKind.ORDER, 333_334) == 0
+    assert bucket.take(CallKind.ORDER, 333_335) == 334
 
 
 def test_no_second_holds_more_than_its_orders_wherever_it_begins() -> None:
-    bucket = Bucket(RateLimit(3))
-    sent = [now_us for now_us in range(0, 5_000_000, 7) if bucket.take(now_us) == 0]
+    bucket = Buckets(RateLimit(3))
+    sent = [now_us for now_us in range(0, 5_000_000, 7) if bucket.take(CallKind.ORDER, now_us) == 0]
     assert len(sent) == 15
     assert all(later - sooner >= 1_000_000 for sooner, later in zip(sent, sent[3:], strict=False))
 
 
 def test_an_idle_bucket_never_holds_more_than_its_burst() -> None:
-    bucket = Bucket(RateLimit(3, burst=2))
-    bucket.take(0)
-    assert [bucket.take(10**12) for _ in range(3)] == [0, 0, 334]
+    bucket = Buckets(RateLimit(3, burst=2))
+    bucket.take(CallKind.ORDER, 0)
+    assert [bucket.take(CallKind.ORDER, 10**12) for _ in range(3)] == [0, 0, 334]
 
 
 def test_a_clock_that_is_set_back_earns_nothing_and_blocks_nothing() -> None:
-    bucket = Bucket(RateLimit(1))
-    assert bucket.take(10**12) == 0
-    assert bucket.take(0) == 1_000
-    assert bucket.take(1_000_000) == 0
+    bucket = Buckets(RateLimit(1))
+    assert bucket.take(CallKind.ORDER, 10**12) == 0
+    assert bucket.take(CallKind.ORDER, 0) == 1_000
+    assert bucket.take(CallKind.ORDER, 1_000_000) == 0
 
 
 def test_spare_time_keeps_a_second_within_its_limit_when_orders_are_delayed_on_the_way() -> None:
-    bucket = Bucket(RateLimit(3, spare_percent=10))
-    sent = [now_us for now_us in range(0, 5_000_000, 7) if bucket.take(now_us) == 0]
+    bucket = Buckets(RateLimit(3, spare_percent=10))
+    sent = [now_us for now_us in range(0, 5_000_000, 7) if bucket.take(CallKind.ORDER, now_us) == 0]
     for first, fourth in zip(sent, sent[3:], strict=False):
         assert fourth - (first + 99_000) > 1_000_000
 
@@ -56,3 +60,59 @@ def test_spare_time_keeps_a_second_within_its_limit_when_orders_are_delayed_on_t
 def test_spare_time_that_makes_no_sense_is_refused(percent: int) -> None:
     with pytest.raises(ValueError, match="spare_percent"):
         RateLimit(3, spare_percent=percent)
+
+
+WEIGHTS = {CallKind.ORDER: 1, CallKind.LOOK_UP: 10, CallKind.CANCEL: 1}
+MINUTE_US = 60 * SECOND_US
+
+
+def weigh(limit: int) -> Buckets:
+    """A budget of weight alone: the orders a second are no bound."""
+    return Buckets(RateLimit(10**6, burst=10**6, further=(share_minute(limit, WEIGHTS),)))
+
+
+@pytest.mark.parametrize("limit", [100, 101, 300, 3_000])
+@pytest.mark.parametrize("kind", CallKind)
+def test_no_minute_holds_more_weight_than_the_limit_wherever_it_begins(
+    limit: int, kind: CallKind
+) -> None:
+    bucket, sent = weigh(limit), []
+    for now_us in range(0, 2 * MINUTE_US, 50_000):
+        while bucket.take(kind, now_us) == 0:
+            sent.append(now_us)
+    heaviest = max(bisect_left(sent, at + MINUTE_US) - first for first, at in enumerate(sent))
+    assert heaviest * WEIGHTS[kind] <= limit
+    # A limiter that lets nothing through keeps every limit too.
+    assert heaviest * WEIGHTS[kind] > limit // 2
+
+
+def test_new_orders_leave_a_reserve_to_look_ups_and_cancels() -> None:
+    bucket = weigh(300)
+    assert sum(bucket.take(CallKind.ORDER, 0) == 0 for _ in range(100)) == 60
+    assert [bucket.take(CallKind.LOOK_UP, 0) for _ in range(5)] == [0] * 5
+    assert [bucket.take(CallKind.CANCEL, 0) for _ in range(10)] == [0] * 10
+    assert bucket.take(CallKind.CANCEL, 0) == 334
+    # Orders wait until the reserve is whole again: 60 tokens and their own, at 3 a second.
+    assert bucket.take(CallKind.ORDER, 0) == 20_334
+
+
+def test_a_call_that_one_budget_refuses_takes_from_none() -> None:
+    slow = RateWindow("slow", SECOND_US, burst=1, refill=1, costs={CallKind.ORDER: 1})
+    bucket = Buckets(RateLimit(1, burst=5, further=(slow,)))
+    assert bucket.take(CallKind.ORDER, 0) == 0
+    assert [bucket.take(CallKind.ORDER, 0) for _ in range(50)] == [1_000] * 50
+    for second in range(1, 5):
+        assert bucket.take(CallKind.ORDER, second * SECOND_US) == 0
+
+
+def test_a_kind_that_costs_nothing_is_never_refused() -> None:
+    bucket = Buckets(RateLimit(1))
+    assert [bucket.take(CallKind.LOOK_UP, 0) for _ in range(9)] == [0] * 9
+
+
+def test_after_a_loss_new_orders_begin_with_nothing_and_look_ups_with_the_reserve() -> None:
+    bucket = weigh(300)
+    bucket.begin_after_loss(0)
+    assert bucket.take(CallKind.ORDER, 0) > 0
+    assert [bucket.take(CallKind.LOOK_UP, 0) for _ in range(6)] == [0] * 6
+    assert bucket.take(CallKind.LOOK_UP, 0) > 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rebalancer.errors import BadConfig
+from rebalancer.risk import RiskLimits
 from resources.settings_file import load_settings
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "trimtab.example.toml"
@@ -137,3 +138,44 @@ def test_no_file_at_all_says_what_to_copy(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match=r"trimtab\.example\.toml"):
         load_settings()
     assert "does not exist" in refusal(tmp_path / "missing.toml")
+
+
+def test_a_collar_inside_the_reach_is_refused_with_both(tmp_path: Path) -> None:
+    said = refusal(changed(tmp_path, "collar_bps_max = 50", "collar_bps_max = 49"))
+    assert "limits.collar_bps_max is 49, less than reach_bps_max 50" in said
+
+
+def test_without_limits_only_the_collar_and_the_age_are_capped(tmp_path: Path) -> None:
+    file = changed(tmp_path, "collar_bps_max = 50 ", "# ")
+    _, portfolio, venue = load_settings(file).portfolio("core")
+    limits = portfolio.policy(venue).limits
+    assert limits == RiskLimits(None, None, None, None, 50, 3_600_000)
+
+
+@pytest.mark.parametrize("written", ["1000.1", '"1000.1"', "0x3e8"])
+def test_a_cap_is_a_number_or_the_same_in_quotes(tmp_path: Path, written: str) -> None:
+    line = f"order_quote_max = {written}\ncollar_bps_max = 50"
+    _, portfolio, _ = load_settings(changed(tmp_path, "collar_bps_max = 50", line)).portfolio(
+        "core"
+    )
+    most = portfolio.risk_limits().order_quote_max
+    assert most == Decimal(1_000 if written == "0x3e8" else "1000.1")
+
+
+@pytest.mark.parametrize("written", ["0", "-1", '"inf"', "nan", '"1e30"', '"much"'])
+def test_a_cap_that_is_no_amount_is_refused_by_its_name(tmp_path: Path, written: str) -> None:
+    line = f"turnover_quote_day_max = {written}\ncollar_bps_max = 50"
+    said = refusal(changed(tmp_path, "collar_bps_max = 50", line))
+    assert "portfolios.core.limits.turnover_quote_day_max" in said
+
+
+def test_a_cap_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIMTAB_PORTFOLIOS__CORE__LIMITS__OPEN_ORDERS_MAX", "3")
+    limits = load_settings(EXAMPLE).portfolios["core"].risk_limits()
+    assert (limits.open_orders_max, limits.collar_bps_max) == (3, 50)
+
+
+def test_orders_are_sent_without_approval_unless_it_is_asked_for(tmp_path: Path) -> None:
+    assert load_settings(EXAMPLE).portfolios["core"].approval == "auto"
+    said = refusal(changed(tmp_path, '# approval = "manual"', 'approval = "yes"'))
+    assert "portfolios.core.approval" in said

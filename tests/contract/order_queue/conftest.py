@@ -5,33 +5,42 @@ to pass is said to `claim` as the caller's clock; nothing waits for it.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 
-from rebalancer.ports import OrderQueue
+from rebalancer.ports import OrderQueue, TradingControls
 from rebalancer.queue import Tenure
 from resources.redis_connection import open_redis
-from resources.redis_queue import RedisOrderQueue
 from resources.system_clock import SystemClock
-from tests.contract.order_queue.steps import FAST, QueueMaker, Rates
-from tests.fakes.queue import FakeQueue
+from tests.contract.order_queue.servers import FakeServer, QueueServer, RedisServer
+from tests.contract.order_queue.steps import FAST, NO_CAPS, NOTHING, Limits, QueueMaker, Rates
 
 
 @pytest.fixture(params=["fake", "redis"])
-def queue_of(request: pytest.FixtureRequest) -> Iterator[QueueMaker]:
-    """Makes an empty queue with these rates."""
+def server(request: pytest.FixtureRequest) -> Iterator[QueueServer]:
+    """A server that holds nothing yet: queues made of it are lost until they are recovered."""
     if request.param == "fake":
-        yield lambda rates: FakeQueue(SystemClock(), rates=rates)
+        yield FakeServer()
         return
-    url = request.getfixturevalue("redis_url")
-    with ExitStack() as closing:
+    with open_redis(request.getfixturevalue("redis_url")) as client:
+        yield RedisServer(client)
 
-        def connect(rates: Rates) -> OrderQueue:
-            client = closing.enter_context(open_redis(url))
-            return RedisOrderQueue(client, name="contract", rates=rates)
 
-        yield connect
+@pytest.fixture
+def controls(server: QueueServer) -> TradingControls:
+    return server.controls
+
+
+@pytest.fixture
+def queue_of(server: QueueServer) -> QueueMaker:
+    """Makes an empty queue with these rates and caps, ready to be used."""
+
+    def begin(rates: Rates, limits: Limits = NO_CAPS) -> OrderQueue:
+        queue = server.connect(rates, limits)
+        queue.recover(NOTHING)
+        return queue
+
+    return begin
 
 
 @pytest.fixture

@@ -15,7 +15,15 @@ from rebalancer.queue import QueueEmpty, Tenure
 from resources.order_codec import encode_order
 from resources.redis_connection import open_redis
 from resources.redis_queue import DAY_MS, RedisOrderQueue
-from tests.contract.order_queue.steps import FAST, LEASE_MS, claim_order, open_gate, receipt_of
+from tests.contract.order_queue.steps import (
+    FAST,
+    LEASE_MS,
+    NO_CAPS,
+    NOTHING,
+    claim_order,
+    open_gate,
+    receipt_of,
+)
 from tests.factories import NOW_MS, PORTFOLIO, make_order
 
 ORDER = make_order()
@@ -31,7 +39,9 @@ def client(redis_url: str) -> Iterator[Redis]:
 
 @pytest.fixture
 def queue(client: Redis) -> OrderQueue:
-    return RedisOrderQueue(client, name="bad", rates=FAST)
+    queue = RedisOrderQueue(client, name="bad", rates=FAST, limits=NO_CAPS)
+    queue.recover(NOTHING)
+    return queue
 
 
 def write(client: Redis, text: str | bytes) -> None:
@@ -133,14 +143,14 @@ def test_a_server_that_is_away_is_named_without_its_password() -> None:
         port = probe.getsockname()[1]
     expected = pytest.raises(StoreUnavailable, match=f"127.0.0.1:{port}.*TRIMTAB_REDIS_URL")
     with open_redis(f"redis://:secret@127.0.0.1:{port}/0") as client, expected as told:
-        RedisOrderQueue(client, name="bad", rates=FAST).depth()
+        RedisOrderQueue(client, name="bad", rates=FAST, limits=NO_CAPS).depth()
     assert "secret" not in str(told.value)
 
 
 def test_a_wrong_password_is_a_store_that_is_unavailable(redis_url: str) -> None:
     expected = pytest.raises(StoreUnavailable, match="password")
     with open_redis(redis_url.replace("redis://:", "redis://:wrong")) as client, expected:
-        RedisOrderQueue(client, name="bad", rates=FAST).depth()
+        RedisOrderQueue(client, name="bad", rates=FAST, limits=NO_CAPS).depth()
 
 
 @pytest.mark.parametrize(
@@ -184,4 +194,4 @@ def test_nothing_of_an_order_expires_by_itself_and_nothing_is_left_of_it(
         queue.permit(open_gate(claim))
         queue.acknowledge(receipt_of(order))
     left = {key.decode().partition(":")[2] for key in client.scan_iter()}
-    assert left == {"known", "sequence", "tenures", "buckets"}
+    assert left == {"known", "sequence", "tenures", "buckets", "generation", "turnover"}

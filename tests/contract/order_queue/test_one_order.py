@@ -13,11 +13,13 @@ from rebalancer.queue import (
     Claim,
     InDoubt,
     NotNow,
+    NotNowReason,
     QueueDepth,
     QueueEmpty,
     SendPermit,
     Tenure,
 )
+from resources.system_clock import SystemClock
 from tests.contract.order_queue.steps import (
     LEASE_MS,
     claim_doubt,
@@ -117,6 +119,7 @@ def test_a_verdict_that_ran_out_gets_no_permit_but_may_be_judged_again(
     claim = claim_order(queue, tenure, now_ms)
     late = queue.permit(replace(open_gate(claim), valid_until_ms=now_ms - 1))
     assert isinstance(late, NotNow)
+    assert late.reason is NotNowReason.VERDICT_RAN_OUT
     assert late.retry_after_ms > 0
     assert isinstance(queue.permit(open_gate(claim)), SendPermit)
 
@@ -138,8 +141,10 @@ def test_a_sent_order_whose_lease_ends_is_in_doubt_and_is_never_permitted_again(
     claim = send(queue, tenure, now_ms)
     later_ms = now_ms + LEASE_MS
     assert queue.claim(tenure, now_ms=later_ms - 1, lease_ms=1) == QueueEmpty(next_at_ms=later_ms)
-    doubt = queue.claim(tenure, now_ms=later_ms, lease_ms=LEASE_MS)
-    assert doubt == InDoubt(make_order(), tenure, later_ms + LEASE_MS, 0)
+    doubt = claim_doubt(queue, tenure, later_ms)
+    until_ms, sent_at_ms = later_ms + LEASE_MS, doubt.sent_at_ms
+    assert doubt == InDoubt(make_order(), tenure, until_ms, absences=0, sent_at_ms=sent_at_ms)
+    assert now_ms - 1_000 <= sent_at_ms <= SystemClock().now_ms()
     with pytest.raises(LeaseLost):
         queue.permit(open_gate(claim))
     posing = Claim(doubt.order, tenure, doubt.lease_until_ms, 0)
@@ -210,7 +215,7 @@ def test_an_order_that_is_not_in_doubt_cannot_be_noted_absent(
 ) -> None:
     queue.enqueue([make_order()])
     claim = claim_order(queue, tenure, now_ms)
-    posing = InDoubt(claim.order, tenure, claim.lease_until_ms, 0)
+    posing = InDoubt(claim.order, tenure, claim.lease_until_ms, absences=0, sent_at_ms=now_ms)
     with pytest.raises(LeaseLost):
         queue.note_absent(posing, retry_at_ms=now_ms)
 

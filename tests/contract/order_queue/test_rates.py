@@ -12,12 +12,14 @@ from rebalancer.gate import GateOpen
 from rebalancer.money import to_decimal
 from rebalancer.orders import VenueName
 from rebalancer.ports import OrderQueue
-from rebalancer.queue import Claim, NotNow, SendPermit
+from rebalancer.queue import Claim, NotNow, NotNowReason, SendPermit
 from resources.rate_limit import RateLimit
 from resources.redis_connection import open_redis
 from resources.redis_queue import RedisOrderQueue
 from resources.system_clock import SystemClock
 from tests.contract.order_queue.steps import (
+    NO_CAPS,
+    NOTHING,
     QueueMaker,
     claim_order,
     open_gate,
@@ -46,7 +48,8 @@ def test_a_spent_bucket_says_when_to_ask_again(queue_of: QueueMaker) -> None:
     # Never all of them, even on a machine that takes its time.
     assert refused
     assert all(0 < answer.retry_after_ms <= 1_000 for answer in refused)
-    assert VENUE in refused[0].reason
+    assert {answer.reason for answer in refused} == {NotNowReason.RATE_SPENT}
+    assert VENUE in refused[0].detail
     assert queue.depth().in_doubt == len(sent)
 
 
@@ -90,9 +93,10 @@ def permit_all(queue: OrderQueue, claims: Sequence[Claim], end_ns: int) -> list[
 def test_three_clients_at_once_never_exceed_the_rate_in_any_window(redis_url: str) -> None:
     with open_redis(redis_url) as one, open_redis(redis_url) as two, open_redis(redis_url) as three:
         queues = [
-            RedisOrderQueue(client, name="rate", rates={VENUE: RATE})
+            RedisOrderQueue(client, name="rate", rates={VENUE: RATE}, limits=NO_CAPS)
             for client in (one, two, three)
         ]
+        queues[0].recover(NOTHING)
         claims = [open_slot(queue, slot, count=20) for slot, queue in enumerate(queues)]
         end_ns = monotonic_ns() + RUN_NS
         with ThreadPoolExecutor(3) as pool:
@@ -113,9 +117,11 @@ def test_neither_a_long_rest_nor_a_clock_set_back_earns_more_than_the_burst(
     redis_url: str, at_us: int, sent: int
 ) -> None:
     with open_redis(redis_url) as client:
-        queue = RedisOrderQueue(client, name="rate", rates={VENUE: RateLimit(1, burst=2)})
+        rates = {VENUE: RateLimit(1, burst=2)}
+        queue = RedisOrderQueue(client, name="rate", rates=rates, limits=NO_CAPS)
+        queue.recover(NOTHING)
         claims = open_slot(queue, 0, count=8)
-        bucket = {f"{VENUE}\x1fat_us": at_us, f"{VENUE}\x1ftokens": 0}
+        bucket = {f"{VENUE}\x1forders\x1fat_us": at_us, f"{VENUE}\x1forders\x1ftokens": 0}
         client.hset("{rate}:buckets", mapping=bucket)
         start_ns = monotonic_ns()
         answers = [queue.permit(open_gate(claim)) for claim in claims]

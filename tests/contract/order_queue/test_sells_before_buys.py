@@ -6,13 +6,14 @@ import pytest
 
 from rebalancer.orders import Order
 from rebalancer.ports import OrderQueue
-from rebalancer.queue import NotNow, QueueEmpty, SendPermit, Tenure
+from rebalancer.queue import NotNowReason, QueueEmpty, SendPermit, Tenure
 from tests.contract.order_queue.steps import (
     LEASE_MS,
     claim_doubt,
     claim_order,
     open_gate,
     receipt_of,
+    refusal_of,
     send,
 )
 from tests.factories import make_order
@@ -24,7 +25,7 @@ def is_silent(queue: OrderQueue, tenure: Tenure, now_ms: int) -> bool:
     return isinstance(queue.claim(tenure, now_ms=now_ms, lease_ms=LEASE_MS), QueueEmpty)
 
 
-def residual_of(order: Order) -> Order:
+def successor_of(order: Order) -> Order:
     return make_order(order.symbol.base, order.side, attempt=order.attempt + 1)
 
 
@@ -81,26 +82,26 @@ def test_buys_of_other_cycles_and_portfolios_do_not_wait(
     assert [claim_order(queue, tenure, now_ms).order for _ in others] == others
 
 
-def test_a_residual_takes_over_its_symbol_in_the_same_step(
+def test_a_successor_takes_over_its_symbol_in_the_same_step(
     queue: OrderQueue, tenure: Tenure, now_ms: int
 ) -> None:
     queue.enqueue([make_order()])
     order = send(queue, tenure, now_ms).order
-    queue.acknowledge(receipt_of(order, residual_of(order)))
+    queue.acknowledge(receipt_of(order, successor_of(order)))
     assert queue.enqueue([make_order(cycle_id="c2")]) == 0
-    assert queue.live_orders(order.portfolio) == (residual_of(order),)
-    assert claim_order(queue, tenure, now_ms).order == residual_of(order)
+    assert queue.live_orders(order.portfolio) == (successor_of(order),)
+    assert claim_order(queue, tenure, now_ms).order == successor_of(order)
 
 
-def test_a_sells_residual_keeps_the_buys_waiting(
+def test_a_sells_successor_keeps_the_buys_waiting(
     queue: OrderQueue, tenure: Tenure, now_ms: int
 ) -> None:
     queue.enqueue([make_order("ETH", "sell"), make_order("BTC")])
     sell = send(queue, tenure, now_ms).order
-    queue.acknowledge(receipt_of(sell, residual_of(sell)))
-    assert send(queue, tenure, now_ms).order == residual_of(sell)
+    queue.acknowledge(receipt_of(sell, successor_of(sell)))
+    assert send(queue, tenure, now_ms).order == successor_of(sell)
     assert is_silent(queue, tenure, now_ms)
-    queue.acknowledge(receipt_of(residual_of(sell)))
+    queue.acknowledge(receipt_of(successor_of(sell)))
     assert claim_order(queue, tenure, now_ms).order.side == "buy"
 
 
@@ -109,11 +110,11 @@ def test_acknowledging_again_changes_nothing(
 ) -> None:
     queue.enqueue([make_order("ETH", "sell"), make_order("SOL", "sell"), make_order("BTC")])
     sell = send(queue, tenure, now_ms).order
-    receipt = receipt_of(sell, residual_of(sell))
+    receipt = receipt_of(sell, successor_of(sell))
     for _ in range(3):
         queue.acknowledge(receipt)
     assert queue.depth().waiting == 3
-    queue.acknowledge(receipt_of(residual_of(sell)))
+    queue.acknowledge(receipt_of(successor_of(sell)))
     queue.acknowledge(receipt)
     assert queue.depth().waiting == 2
     assert send(queue, tenure, now_ms).order == make_order("SOL", "sell")
@@ -148,7 +149,7 @@ def test_a_sell_that_comes_late_stops_a_claimed_buy_at_its_permit(
     buy = claim_order(queue, tenure, now_ms)
     sell = make_order("ETH", "sell", urgency=CALM)
     queue.enqueue([sell])
-    assert isinstance(queue.permit(open_gate(buy)), NotNow)
+    assert refusal_of(queue, buy) is NotNowReason.SELLS_FIRST
     queue.release(buy, retry_at_ms=now_ms)
     assert send(queue, tenure, now_ms).order == sell
     assert is_silent(queue, tenure, now_ms)
