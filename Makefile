@@ -23,7 +23,7 @@ ifneq ($(USABLE),yes)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint ci requirements clean
+.PHONY: help demo up test chaos lint audit ci requirements clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,11 +37,19 @@ up: $(STAMPS)/project ## everything, with the Dagster UI; Ctrl-C stops it all
 test: $(STAMPS)/dev $(STAMPS)/project ## every test but the slow ones; ARGS="-m slow" runs those
 	@$(BIN)/pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
 
+chaos: $(STAMPS)/dev $(STAMPS)/project ## break everything, then prove no order was lost; ARGS="--short" takes a minute
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
 lint: $(STAMPS)/dev $(STAMPS)/project ## style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: $(STAMPS)/dev $(STAMPS)/project ## every pin has hashes and fits the others; advisories: docs/security.md
+	@$(UV) pip check --python $(BIN)/python
+	@awk -f requirements/hashed.awk requirements/*.txt
+	@echo "Not asked: known vulnerabilities. That needs the internet: see docs/security.md" >&2
 
 ci: ## what a continuous integration server runs
 	@bash .ci/run
