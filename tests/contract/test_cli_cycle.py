@@ -9,7 +9,7 @@ import pytest
 from resources.embedded import ServerUrls
 from tests.contract.cli import Ended, environment, trimtab, write_settings
 from tests.plugins.paper import PaperProcess, running_papers
-from tests.plugins.servers import fresh_database
+from tests.plugins.servers import fresh_database, own_redis
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, servers: ServerUrls) -> Itera
             TRIMTAB_HOME=folder / "home",
             TRIMTAB_DATABASE_URL=books,
             TRIMTAB_DAGSTER_DATABASE_URL=dagster,
-            TRIMTAB_REDIS_URL=servers.redis_url,
+            TRIMTAB_REDIS_URL=own_redis(servers, 5),
         )
         yield Desk(folder, paper, env)
 

@@ -21,7 +21,7 @@ import redis
 from resources.embedded import ServerUrls
 from tests.contract.cli import Ended, command, environment, trimtab, write_settings
 from tests.plugins.paper import PaperProcess, running_papers
-from tests.plugins.servers import execute, fresh_database
+from tests.plugins.servers import execute, fresh_database, own_redis
 
 KEY, SECRET, PHRASE, DSN_KEY, PASSWORD = (
     "kEy-4f1aMARK", "sEcRet-77c2MARK", "pHrase-9d3bMARK", "dSn5e8MARK", "pAss-1b6aMARK",
@@ -95,17 +95,18 @@ def marked(tmp_path_factory: pytest.TempPathFactory, servers: ServerUrls) -> Ite
         paper = make_paper("--api-key", KEY, "--api-secret", SECRET)
         write_settings(folder, paper.url)
         urls = [as_user(url, user) for url in (books, dagster)]
+        redis_url = own_redis(servers, 7)
         env = environment(
             TRIMTAB_HOME=folder / "home",
             TRIMTAB_DATABASE_URL=urls[0],
             TRIMTAB_DAGSTER_DATABASE_URL=urls[1],
-            TRIMTAB_REDIS_URL=servers.redis_url,
+            TRIMTAB_REDIS_URL=redis_url,
             TRIMTAB_SENTRY_DSN=f"http://{DSN_KEY}@127.0.0.1:9/1",
             TRIMTAB_VENUES__PAPER__API_KEY=KEY,
             TRIMTAB_VENUES__PAPER__API_SECRET=SECRET,
             TRIMTAB_VENUES__PAPER__API_PASSPHRASE=PHRASE,
         )
-        scene = Marked(folder, paper, env, (urls[0], urls[1]), servers.redis_url)
+        scene = Marked(folder, paper, env, (urls[0], urls[1]), redis_url)
         play(scene)
         yield scene
 

@@ -28,7 +28,7 @@ from tests.contract.test_secrets import (
 )
 from tests.contract.test_sentry_alarm import Sink
 from tests.plugins.paper import running_papers
-from tests.plugins.servers import fresh_database
+from tests.plugins.servers import fresh_database, own_redis
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def sink(tmp_path_factory: pytest.TempPathFactory, servers: ServerUrls) -> Itera
             TRIMTAB_HOME=folder / "home",
             TRIMTAB_DATABASE_URL=as_user(books, user),
             TRIMTAB_DAGSTER_DATABASE_URL=as_user(dagster, user),
-            TRIMTAB_REDIS_URL=servers.redis_url,
+            TRIMTAB_REDIS_URL=own_redis(servers, 6),
             TRIMTAB_SENTRY_DSN=running.dsn.replace("publickey", DSN_KEY),
             TRIMTAB_VENUES__PAPER__API_KEY=KEY,
             TRIMTAB_VENUES__PAPER__API_SECRET=SECRET,

@@ -24,6 +24,14 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerUrls]:
     shutil.rmtree(home)
 
 
+def own_redis(servers: ServerUrls, number: int) -> str:
+    """One of the server's sixteen databases, emptied: halts of other tests are not in it."""
+    url = f"{servers.redis_url.rpartition('/')[0]}/{number}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
 @pytest.fixture
 def redis_url(servers: ServerUrls) -> str:
     """A Redis with nothing in it, scripts and functions included."""
