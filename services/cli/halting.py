@@ -51,11 +51,14 @@ def halt_trading(scope: Scope, *, reason: str, as_json: bool) -> None:
         raise CommandFailed(
             f"--reason: expected 1 to {REASON_MAX} characters, was {len(reason)}", Exit.BAD_INPUT
         )
-    halt = TradingHalt(scope, HaltKind.BY_HAND, reason.strip(), actor(), SystemClock().now_ms())
     with chosen_settings() as config_file:
         settings = load_with_paper_keys(config_file)
         require_known(scope, settings)
         with open_stores_apart(settings) as stores:
+            # The clock is read last: settings and drivers take a while to load, and until then
+            # nothing is halted.
+            now_ms = SystemClock().now_ms()
+            halt = TradingHalt(scope, HaltKind.BY_HAND, reason.strip(), actor(), now_ms)
             halted = _halt(halt, stores, settings)
     if as_json:
         print_json(_json(halted))

@@ -7,7 +7,7 @@ from tests.chaos.faults import KINDS
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.schedule import LONG, SHORT, Pace
 
-SHORT_SECONDS = 20.0
+SHORT_SECONDS = 14.0
 
 
 @dataclass(frozen=True, slots=True)
