@@ -14,7 +14,10 @@ from resources.settings import Settings
 from resources.tables import metadata
 from resources.wiring import Stores, open_stores
 from tests.assets.location import make_settings
+from tests.assets.paper_location import location_with, paper
 from tests.plugins.servers import fresh_database
+
+__all__ = ["location_with", "paper"]
 
 # Dagster reads a name that pydantic has renamed, calls single-run backfills a beta, and warns of
 # the tags it writes itself for a partition with two dimensions.

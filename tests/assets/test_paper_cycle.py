@@ -3,73 +3,25 @@
 import time
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 
-import dagster as dg
 import pytest
-from sqlalchemy import Engine
 
 from rebalancer.account_compare import QUIET_MS
 from rebalancer.controls import HaltKind
 from rebalancer.order_states import OrderState
 from rebalancer.orders import CycleId, PortfolioName
-from resources.settings_file import load_settings
 from resources.system_clock import SystemClock
 from resources.wiring import Stores, open_stores
 from tests.assets.location import INPUT_ASSETS, Location, materialized, red_checks
-from tests.plugins.paper import API_KEY, API_SECRET, PaperFactory, PaperProcess
+from tests.assets.paper_location import LocationMaker
+from tests.plugins.paper import PaperProcess
 
 BAND_BPS = 200
 
 
 @pytest.fixture
-def paper(make_paper: PaperFactory) -> PaperProcess:
-    """A market that stands still, so that only we move the weights."""
-    return make_paper("--tick-ms", "0")
-
-
-@pytest.fixture
-def location(
-    paper: PaperProcess,
-    migrated: tuple[str, Engine],
-    books: Engine,
-    redis_url: str,
-    instance: dg.DagsterInstance,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Location:
-    """The code location as `workspace.yaml` loads it, on the servers of this test."""
-    del books  # Empty by now.
-    variables = {
-        "DATABASE_URL": migrated[0],
-        "DAGSTER_DATABASE_URL": migrated[0],
-        "REDIS_URL": redis_url,
-        "VENUES__PAPER__API_KEY": API_KEY,
-        "VENUES__PAPER__API_SECRET": API_SECRET,
-    }
-    for name, text in variables.items():
-        monkeypatch.setenv(f"TRIMTAB_{name}", text)
-    file = tmp_path / "trimtab.toml"
-    file.write_text(SETTINGS.format(rest=paper.url, ws=paper.ws_url))
-    return Location(load_settings(file), instance, {}, config_file=file)
-
-
-SETTINGS = """
-[venues.paper]
-exchange = "binance"
-rest_url = "{rest}"
-ws_url = "{ws}"
-latency_ms_max = 5000
-orders_per_second_max = 50
-
-[portfolios.core]
-venue = "paper"
-quote = "USDC"
-targets_bps = {{ BTC = 4000, ETH = 3000, SOL = 1500, USDC = 1500 }}
-
-[drain]
-idle_ms = 300
-"""
+def location(location_with: LocationMaker) -> Location:
+    return location_with("")
 
 
 def test_a_cycle_on_the_paper_exchange_ends_in_the_band_and_the_next_sends_nothing(
