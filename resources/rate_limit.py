@@ -8,6 +8,10 @@ nothing is ever rounded.
 The arithmetic: a bucket that holds `burst` tokens and earns `refill` a window lets out less than
 burst + refill × t / window + 1 in any time t. With burst + refill ≤ limit + 1 no window, wherever
 it begins, holds more than `limit`: there is no edge to send a double burst at.
+
+That is how orders leave. They arrive as the way there lets them, closer together than they left;
+so an order also holds one of `orders_in_a_second_max` places, from its permit until a second after
+the venue's answer, or after its lease where none came (lua/permit.lua).
 """
 
 from collections.abc import Mapping
@@ -56,9 +60,6 @@ class RateWindow:
         refill: Tokens it earns in a window.
         costs: Tokens a call of each kind takes; a kind left out is none of this budget's business.
         reserve: Tokens that new orders leave for look-ups and cancels: that is their priority.
-        spare_percent: How much more a call costs, because on the way the distance between calls
-            shrinks: with 5, four orders that left in order still arrive in more than a second when
-            the first is delayed by 50 ms and the last is not.
     """
 
     name: str
@@ -67,7 +68,6 @@ class RateWindow:
     refill: int
     costs: Mapping[CallKind, int]
     reserve: int = 0
-    spare_percent: int = 0
 
     def __post_init__(self) -> None:
         assert self.name, self
@@ -75,7 +75,6 @@ class RateWindow:
         assert self.window_us > 0, self
         assert self.refill > 0, self
         assert 0 <= self.reserve < self.burst, self
-        assert 0 <= self.spare_percent <= 100, self
         for kind in self.costs:
             draw = self.draw(kind)
             # Otherwise a call of this kind would wait for ever.
@@ -87,16 +86,24 @@ class RateWindow:
         if cost == 0:
             return None
         floor = self.reserve_units if kind is CallKind.ORDER else 0
-        return Draw(self.name, self.refill, self.burst * self._unit, cost * self._unit, floor)
+        capacity = self.burst * self.window_us
+        return Draw(self.name, self.refill, capacity, cost * self.window_us, floor)
 
     @property
     def reserve_units(self) -> int:
         """The reserve as the buckets hold it."""
-        return self.reserve * self._unit
+        return self.reserve * self.window_us
 
     @property
-    def _unit(self) -> int:
-        return self.window_us * (100 + self.spare_percent) // 100
+    def spent_units(self) -> int:
+        """What a bucket begins with when nobody knows what was sent until now.
+
+        Where calls of other kinds draw as well, only what new orders must leave to them. Where
+        orders draw alone, so little that the next one goes when a whole window is over.
+        """
+        if self.reserve:
+            return self.reserve_units
+        return (max(self.costs.values()) - self.refill) * self.window_us
 
 
 def share_minute(limit: int, costs: Mapping[CallKind, int]) -> RateWindow:
@@ -118,18 +125,15 @@ def share_minute(limit: int, costs: Mapping[CallKind, int]) -> RateWindow:
 class RateLimit:
     """Every budget of one venue. A call must fit all of them, or it takes from none.
 
-    With a burst of 1 the orders keep an even distance, and no second holds more than
-    `orders_per_second` of them, wherever it begins.
+    With a burst of 1 the orders leave at an even distance, and no second of the venue's holds more
+    than `orders_per_second` of them, wherever it begins.
     """
 
     orders_per_second: int
     burst: int = 1
-    spare_percent: int = 0
     further: tuple[RateWindow, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.spare_percent <= 100:
-            raise ValueError(f"spare_percent: expected 0 to 100, was {self.spare_percent!r}")
         for name in ("orders_per_second", "burst"):
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= LIMIT_MAX:
@@ -140,6 +144,11 @@ class RateLimit:
         assert len(set(names)) == len(names), names
 
     @property
+    def orders_in_a_second_max(self) -> int:
+        """How many orders may be on their way, or have arrived less than a second ago."""
+        return self.burst + self.orders_per_second - 1
+
+    @property
     def windows(self) -> tuple[RateWindow, ...]:
         orders = RateWindow(
             name="orders",
@@ -147,7 +156,6 @@ class RateLimit:
             burst=self.burst,
             refill=self.orders_per_second,
             costs=ORDERS_ONLY,
-            spare_percent=self.spare_percent,
         )
         return (orders, *self.further)
 

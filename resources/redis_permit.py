@@ -77,6 +77,7 @@ class PermitDesk:
             micro_of_order(order),
             *self._caps[order.portfolio],
             int(denial is not None),
+            self._rates[order.venue].orders_in_a_second_max,
             *draws,
         )
         match texts(reply):
@@ -105,14 +106,13 @@ class PermitDesk:
     def spent_budgets(self) -> tuple[str | int, ...]:
         """Venue, budget and units in turn: what a queue that lost its data goes on with.
 
-        What was sent just before the loss counts at the venue, so new orders begin with nothing:
-        only what they must leave to look-ups is there.
+        What was sent just before the loss counts at the venue, and is forgotten here.
         """
         return tuple(
             word
             for venue, rate in sorted(self._rates.items())
             for window in rate.windows
-            for word in (venue, window.name, window.reserve_units)
+            for word in (venue, window.name, window.spent_units)
         )
 
     def _deny(self, order: Order, limits: RiskLimits, valid_until_ms: int) -> Denial | None:

@@ -17,8 +17,6 @@ from resources.rate_limit import (
 )
 from resources.settings_table import Address, SettingsTable
 
-SPARE_PERCENT = 5
-"""Orders leave this much further apart than the limit asks, so that they arrive within it."""
 REQUEST_WEIGHTS_MAX = {"binance": 3_000, "binanceus": 600}
 REQUEST_WEIGHT_ELSEWHERE = 300
 """Careful, where no venue's documentation was read: as many as 3 orders a second need."""
@@ -145,6 +143,5 @@ class VenueSettings(SettingsTable):
         }
         return RateLimit(
             self.orders_per_second_max,
-            spare_percent=SPARE_PERCENT,
             further=(share_minute(weight_max, costs),),
         )

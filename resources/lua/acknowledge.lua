@@ -18,6 +18,7 @@ redis.call('ZREM', PARKED, order.group .. PART .. rank)
 redis.call('ZREM', LIVE, order.live)
 redis.call('ZREM', LATER, id)
 count_as_sent(id, rank)
+land(order)
 unmark_sent(order)
 for _, key in ipairs({ORDERS, RANKS, CLAIMS, TRIES, ABSENCES}) do redis.call('HDEL', key, id) end
 if tonumber(ARGV[3]) > 0 then add_turnover(order.portfolio, tonumber(ARGV[3])) end

@@ -1,12 +1,13 @@
 -- ARGV: slot, epoch, client order id, token, lease_until_ms, valid_until_ms, venue, micro-units the
 -- order may trade, its portfolio's cap on them in a day ('' for none), its most open orders ('' for
--- none), 1 when the order is beyond a cap by itself, then the draws on the venue's budgets.
+-- none), 1 when the order is beyond a cap by itself, the most orders a second of the venue may hold,
+-- then the draws on its budgets.
 --
 -- Every check comes before the first write. A check answers {'lost', why}, {'not_now', …},
 -- {'denied', …} or nothing; tokens are taken last, so a refusal for another reason costs none.
 local id, token, lease_until, valid_until = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local venue, micro, cap, open_max = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local IS_DENIED, FIRST_DRAW = ARGV[11] == '1', 12
+local IS_DENIED, flights_max, FIRST_DRAW = ARGV[11] == '1', tonumber(ARGV[12]), 13
 local time_ms, rank = now_ms(), redis.call('HGET', RANKS, id)
 local order, text = read(id)
 local HALTED_WAIT_MS = 500
@@ -101,11 +102,26 @@ local function check_turnover()
   if cap and sum + micro > cap then return {'denied', 'TURNOVER_SPENT', whole(sum)} end
 end
 
+-- Tokens space the orders as they leave. On the way one may be held up, and arrive within the second
+-- of those that left after it: so an order holds its place until a second after it has arrived.
+local function check_flights()
+  local flights = flights_of(venue)
+  redis.call('ZREMRANGEBYSCORE', flights, '-inf', time_ms)
+  if redis.call('ZCARD', flights) < flights_max then return nil end
+  local wait_ms = redis.call('ZRANGE', flights, 0, 0, 'WITHSCORES')[2] - time_ms
+  -- None has arrived yet: each counts for its whole lease until the venue answers.
+  if wait_ms > FLIGHT_MS + 1 then wait_ms = SOON_MS end
+  local detail = whole(flights_max) .. ' orders are on their way to ' .. venue .. ' or just arrived'
+  return not_now('RATE_SPENT', detail, wait_ms)
+end
+
 local refusal = check_tenure() or check_claim() or check_generation() or check_static()
   or check_halts() or check_windows() or check_tap(venue) or check_time() or check_sells()
-  or check_open() or check_turnover() or take_tokens(venue, FIRST_DRAW)
+  or check_open() or check_turnover() or check_flights() or take_tokens(venue, FIRST_DRAW)
 if refusal then return refusal end
 redis.call('ZREM', LATER, id)
 mark_sent(order, lease_until, whole(time_ms), micro)
+-- A request is over before its lease. What arrived as it ended counts for a second more.
+redis.call('ZADD', flights_of(venue), lease_until + FLIGHT_MS + 1, flight_of(order, whole(time_ms)))
 count_as_sent(id, rank)
 return {'sent'}

@@ -1,7 +1,7 @@
 -- Stands in front of every script: the names of the keys, and the steps that several scripts share.
 local ORDERS, RANKS, READY, PARKED, LATER, SENT, CLAIMS, TRIES, ABSENCES, RANKED, PLANNED, LIVE,
   SELLS, WAKING, KNOWN, SEQUENCE, TENURES, BUCKETS, GENERATION, HALTS, WINDOWS, TAPS, TURNOVER,
-  RESERVED, SENT_AT, OPEN = unpack(KEYS)
+  RESERVED, SENT_AT, OPEN, FLIGHTS = unpack(KEYS)
 
 -- The most orders one script moves. The rest waits for the next call, so no call takes long.
 local MOVES_MAX = 100
@@ -10,6 +10,8 @@ local PART, PART_END = '\31', '\32'
 local DAY_MS = 86400000
 -- The largest sum of turnover kept, in micro-units: whole numbers up to here are exact in doubles.
 local MICRO_MAX = 9000000000000000
+-- How long an order counts after it has arrived: the second of "orders a second".
+local FLIGHT_MS = 1000
 
 local function now_us()
   local time = redis.call('TIME')
@@ -180,6 +182,28 @@ local function add_in_doubt(id, text, rank_head, known_ms, micro)
   local rank = enter(order, text, rank_head, known_ms)
   mark_sent(order, 0, whole(tonumber(string.sub(rank, 27, 42))), tonumber(micro))
   return 1
+end
+
+-- The attempts to send to a venue that are on their way, or arrived less than a second ago, with the
+-- instant at which each counts no longer. Under a key of its own beside FLIGHTS, in the same slot.
+local function flights_of(venue)
+  return FLIGHTS .. ':' .. venue
+end
+
+local function flight_of(order, sent_at_ms)
+  return sent_at_ms .. PART .. order.id
+end
+
+-- The venue has answered, so the attempt has arrived by now, and counts for a second from here.
+local function land(order)
+  local sent_at_ms = redis.call('HGET', SENT_AT, order.id)
+  if not sent_at_ms then return end
+  local flights, flight = flights_of(order.venue), flight_of(order, sent_at_ms)
+  -- One more: the clock is rounded down.
+  local until_ms, counted_ms = now_ms() + FLIGHT_MS + 1, redis.call('ZSCORE', flights, flight)
+  if counted_ms and tonumber(counted_ms) > until_ms then
+    redis.call('ZADD', flights, until_ms, flight)
+  end
 end
 
 -- The later epoch always wins: whoever held the slot before is a stranger, however sure of itself.

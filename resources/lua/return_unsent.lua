@@ -5,6 +5,7 @@ local order, text = read(id)
 if not order then return {'corrupt', id, text} end
 redis.call('HDEL', CLAIMS, id)
 redis.call('HINCRBY', TRIES, id, 1)
+land(order)
 unmark_sent(order)
 redis.call('ZADD', LATER, retry_at, id)
 count_as_waiting(id, redis.call('HGET', RANKS, id))

@@ -29,21 +29,18 @@ def judge_silence(
     return Verdict(check, len(periods), tuple(wrong))
 
 
-def judge_rate(
-    evidence: Evidence, *, orders_per_second: int, windows_ms: Sequence[int], allowance_ms: int
-) -> Verdict:
+def judge_rate(evidence: Evidence, *, orders_per_second: int, windows_ms: Sequence[int]) -> Verdict:
     """No window, wherever it begins, holds more orders than the rate allows.
 
     Args:
         evidence: The run; each send counts at the instant the venue read it.
         orders_per_second: What the settings allow.
         windows_ms: The lengths to look at.
-        allowance_ms: How far two orders may close up on their way to the venue.
     """
     sends = sorted(_ours(evidence), key=lambda send: send.received_at_ms)
     wrong = []
     for length_ms in windows_ms:
-        most = orders_per_second * (length_ms + allowance_ms) // 1_000
+        most = orders_per_second * length_ms // 1_000
         start = 0
         for index, send in enumerate(sends):
             while send.received_at_ms - sends[start].received_at_ms >= length_ms:

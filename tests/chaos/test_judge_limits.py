@@ -29,7 +29,7 @@ def judged_silent(evidence: Evidence, *periods: Period) -> list[str]:
 
 
 def judged_rate(evidence: Evidence, rate: int) -> int:
-    verdict = judge_rate(evidence, orders_per_second=rate, windows_ms=(1_000,), allowance_ms=0)
+    verdict = judge_rate(evidence, orders_per_second=rate, windows_ms=(1_000,))
     return len(verdict.violations)
 
 
@@ -70,7 +70,7 @@ def test_a_window_that_begins_between_two_whole_seconds_is_looked_at() -> None:
 
 def test_long_windows_are_judged_by_the_same_rate() -> None:
     spread = run_of([300 * i for i in range(40)])
-    verdict = judge_rate(spread, orders_per_second=3, windows_ms=(10_000,), allowance_ms=0)
+    verdict = judge_rate(spread, orders_per_second=3, windows_ms=(10_000,))
     assert verdict.violations
 
 

@@ -32,9 +32,6 @@ from tests.chaos.world import (
 CYCLES_MAX = 8
 HALT_GRACE_MS = 1_000
 RATE_WINDOWS_MS = (1_000, 10_000, 60_000)
-RATE_ALLOWANCE_MS = 250
-"""Two orders may close up by this much between their permits and the venue's clock: processes of
-a loaded machine stall. At 3 orders a second that is less than one order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,6 @@ def judge_run(
             evidence,
             orders_per_second=plan.rate,
             windows_ms=RATE_WINDOWS_MS,
-            allowance_ms=RATE_ALLOWANCE_MS,
         ),
         judge_caps(evidence, caps),
         judge_fills(evidence),

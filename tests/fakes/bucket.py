@@ -1,7 +1,10 @@
-"""Token buckets in whole units: the same arithmetic as in lua/rates.lua."""
+"""Token buckets in whole units, and orders on their way: as in rates.lua and permit.lua."""
 
 from rebalancer.queue import CallKind
 from resources.rate_limit import RateLimit
+
+FLIGHT_MS = 1_000
+SOON_MS = 100
 
 
 class Buckets:
@@ -29,6 +32,30 @@ class Buckets:
         return max(waits_ms)
 
     def begin_after_loss(self, now_us: int) -> None:
-        """Keep only what new orders must leave: what was sent before is forgotten here alone."""
+        """Nobody knows here what was sent until now; the venue does."""
         for window in self._windows:
-            self._tokens[window.name], self._at_us[window.name] = window.reserve_units, now_us
+            self._tokens[window.name], self._at_us[window.name] = window.spent_units, now_us
+
+
+class Flights:
+    """Attempts to send to one venue that are on their way, or arrived within the last second."""
+
+    def __init__(self, flights_max: int) -> None:
+        self._max = flights_max
+        self._until_ms: dict[tuple[str, int], int] = {}
+
+    def wait_ms(self, now_ms: int) -> int:
+        """0 when one more may leave, or when to ask again."""
+        self._until_ms = {key: at for key, at in self._until_ms.items() if at > now_ms}
+        if len(self._until_ms) < self._max:
+            return 0
+        wait_ms = min(self._until_ms.values()) - now_ms
+        return wait_ms if wait_ms <= FLIGHT_MS + 1 else SOON_MS
+
+    def take_off(self, order_id: str, *, sent_at_ms: int, lease_until_ms: int) -> None:
+        self._until_ms[order_id, sent_at_ms] = lease_until_ms + FLIGHT_MS + 1
+
+    def land(self, order_id: str, *, sent_at_ms: int, now_ms: int) -> None:
+        key = order_id, sent_at_ms
+        if key in self._until_ms:
+            self._until_ms[key] = min(self._until_ms[key], now_ms + FLIGHT_MS + 1)

@@ -5,16 +5,15 @@ from collections.abc import Mapping
 from rebalancer.errors import BadConfig
 from rebalancer.orders import Order, PortfolioName, VenueName
 from rebalancer.ports import Clock
-from rebalancer.queue import CallKind, Denied, NotNow, NotNowReason
+from rebalancer.queue import CallKind, Claim, Denied, NotNow, NotNowReason
 from rebalancer.risk import DenialReason, RiskLimits, deny_order
 from resources.rate_limit import RateLimit
 from resources.turnover import micro_of_cap, micro_of_order, quote_of
-from tests.fakes.bucket import Buckets
+from tests.fakes.bucket import SOON_MS, Buckets, Flights
 from tests.fakes.controls import FakeControls
 from tests.fakes.turnover import FakeTurnover
 
 WAIT_MS_MAX = 10_000
-SOON_MS = 100
 
 
 class FakePermits:
@@ -31,6 +30,9 @@ class FakePermits:
         self._clock = clock
         self._controls = controls
         self._buckets = None if rates is None else {name: Buckets(rates[name]) for name in rates}
+        self._flights = {
+            name: Flights(rate.orders_in_a_second_max) for name, rate in (rates or {}).items()
+        }
         self._limits = limits
         self._taps_ms: dict[VenueName, int] = {}
 
@@ -76,6 +78,24 @@ class FakePermits:
         if wait_ms := self._buckets[venue].take(kind, self._clock.now_ms() * 1000):
             return not_now(NotNowReason.RATE_SPENT, f"a budget of {venue} is spent", wait_ms)
         return None
+
+    def let_out(self, venue: VenueName) -> NotNow | None:
+        """What the rate says to one more order: its places first, then its tokens."""
+        flights = self._flights.get(venue)
+        if flights and (wait_ms := flights.wait_ms(self._clock.now_ms())):
+            return not_now(NotNowReason.RATE_SPENT, f"orders on their way to {venue}", wait_ms)
+        return self.spend(venue, CallKind.ORDER)
+
+    def take_off(self, claim: Claim, sent_at_ms: int) -> None:
+        order, until_ms = claim.order, claim.lease_until_ms
+        if flights := self._flights.get(order.venue):
+            flights.take_off(order.client_order_id, sent_at_ms=sent_at_ms, lease_until_ms=until_ms)
+
+    def land(self, order: Order, sent_at_ms: int | None) -> None:
+        flights = self._flights.get(order.venue)
+        if flights and sent_at_ms is not None:
+            now_ms = self._clock.now_ms()
+            flights.land(order.client_order_id, sent_at_ms=sent_at_ms, now_ms=now_ms)
 
     def begin_after_loss(self) -> None:
         for buckets in (self._buckets or {}).values():

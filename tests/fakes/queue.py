@@ -5,7 +5,6 @@ see afterwards is a property; nothing is set up by methods.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from rebalancer.errors import LeaseLost, QueueLost
@@ -32,27 +31,12 @@ from rebalancer.risk import RiskLimits
 from rebalancer.settlement import LedgerReceipt
 from resources.rate_limit import RateLimit
 from resources.turnover import micro_of, quote_of
+from tests.fakes.bucket import SOON_MS
 from tests.fakes.controls import FakeControls
-from tests.fakes.permits import SOON_MS, FakePermits
+from tests.fakes.entry import Entry
+from tests.fakes.permits import FakePermits
 from tests.fakes.tenures import FakeTenures
 from tests.fakes.turnover import FakeTurnover
-
-
-@dataclass(slots=True)
-class Entry:
-    """One order and where it stands. `at_ms` None: it may be claimed now."""
-
-    order: Order
-    sequence: int
-    at_ms: int | None = None
-    token: tuple[Tenure, int] | None = None
-    sent_at_ms: int | None = None
-    tries: int = 0
-    absences: int = 0
-
-    @property
-    def is_sent(self) -> bool:
-        return self.sent_at_ms is not None
 
 
 class FakeQueue(OrderQueue):
@@ -141,6 +125,7 @@ class FakeQueue(OrderQueue):
         if refusal := self._refuse(order, valid_until_ms):
             return refusal
         entry.sent_at_ms = self._clock.now_ms()
+        self._permits.take_off(claim, entry.sent_at_ms)
         self._turnover.reserve(order)
         self._permitted.append(order)
         return SendPermit(order, valid_until_ms)
@@ -159,10 +144,12 @@ class FakeQueue(OrderQueue):
         entry.sent_at_ms = self._clock.now_ms()
 
     def release(self, claim: Claim | InDoubt, *, retry_at_ms: int) -> None:
-        self._give_back(claim, retry_at_ms)
+        entry = self._give_back(claim, retry_at_ms)
+        self._permits.land(entry.order, entry.sent_at_ms)
 
     def return_unsent(self, claim: Claim, *, retry_at_ms: int) -> None:
         entry = self._give_back(claim, retry_at_ms)
+        self._permits.land(entry.order, entry.sent_at_ms)
         entry.sent_at_ms = None
         entry.tries += 1
         self._turnover.give_back(entry.order)
@@ -176,6 +163,7 @@ class FakeQueue(OrderQueue):
         self._known.add(order_id)
         if entry := self._entries.pop(order_id, None):
             self._acknowledged.append(order_id)
+            self._permits.land(entry.order, entry.sent_at_ms)
             self._turnover.give_back(entry.order)
             self._turnover.add(entry.order.portfolio, micro_of(receipt.paid_quote))
         if successor is not None and entry is not None:
@@ -234,7 +222,7 @@ class FakeQueue(OrderQueue):
         open_orders = sum(entry.is_sent for entry in mine)
         return permits.check_caps(
             order, open_orders=open_orders, turnover=self._turnover
-        ) or permits.spend(order.venue, CallKind.ORDER)
+        ) or permits.let_out(order.venue)
 
     def _require_whole(self) -> None:
         if self._is_lost:

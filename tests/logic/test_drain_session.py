@@ -218,7 +218,8 @@ async def test_a_spent_rate_budget_makes_the_order_wait_and_not_fail() -> None:
     await until(lambda: len(venue.sends) == 1)
     await asyncio.sleep(0.1)
     assert len(venue.sends) == 1
-    clock.advance(1_000)
+    # The second after the first one's answer, and one more because clocks are rounded down.
+    clock.advance(1_001)
     assert (await in_time(running)).states == {OrderState.FILLED: 2}
 
 

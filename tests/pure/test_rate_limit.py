@@ -6,7 +6,7 @@ import pytest
 
 from rebalancer.queue import CallKind
 from resources.rate_limit import SECOND_US, Draw, RateLimit, RateWindow, share_minute
-from tests.fakes.bucket import Buckets
+from tests.fakes.bucket import SOON_MS, Buckets, Flights
 
 
 @pytest.mark.parametrize("value", [0, -1, 1_000_001, True, 1.5, "3"])
@@ -49,17 +49,32 @@ def test_a_clock_that_is_set_back_earns_nothing_and_blocks_nothing() -> None:
     assert bucket.take(CallKind.ORDER, 1_000_000) == 0
 
 
-def test_spare_time_keeps_a_second_within_its_limit_when_orders_are_delayed_on_the_way() -> None:
-    bucket = Buckets(RateLimit(3, spare_percent=10))
-    sent = [now_us for now_us in range(0, 5_000_000, 7) if bucket.take(CallKind.ORDER, now_us) == 0]
-    for first, fourth in zip(sent, sent[3:], strict=False):
-        assert fourth - (first + 99_000) > 1_000_000
+def test_an_order_on_its_way_holds_its_place_until_a_second_after_its_answer() -> None:
+    flights = Flights(2)
+    for number in range(2):
+        assert flights.wait_ms(0) == 0
+        flights.take_off(f"order {number}", sent_at_ms=0, lease_until_ms=30_000)
+    assert flights.wait_ms(0) == SOON_MS
+    flights.land("order 0", sent_at_ms=0, now_ms=150)
+    assert flights.wait_ms(150) == 1_001
+    assert flights.wait_ms(1_151) == 0
 
 
-@pytest.mark.parametrize("percent", [-1, 101])
-def test_spare_time_that_makes_no_sense_is_refused(percent: int) -> None:
-    with pytest.raises(ValueError, match="spare_percent"):
-        RateLimit(3, spare_percent=percent)
+def test_an_order_without_an_answer_holds_its_place_until_a_second_after_its_lease() -> None:
+    flights = Flights(1)
+    flights.take_off("silent", sent_at_ms=0, lease_until_ms=30_000)
+    flights.land("silent", sent_at_ms=0, now_ms=30_500)
+    assert flights.wait_ms(31_000) == 1
+    assert flights.wait_ms(31_001) == 0
+
+
+def test_each_attempt_to_send_an_order_counts() -> None:
+    flights = Flights(2)
+    for sent_at_ms in (0, 100):
+        assert flights.wait_ms(sent_at_ms) == 0
+        flights.take_off("refused twice", sent_at_ms=sent_at_ms, lease_until_ms=30_000)
+        flights.land("refused twice", sent_at_ms=sent_at_ms, now_ms=sent_at_ms + 50)
+    assert flights.wait_ms(200) == 851
 
 
 WEIGHTS = {CallKind.ORDER: 1, CallKind.LOOK_UP: 10, CallKind.CANCEL: 1}
@@ -116,3 +131,10 @@ def test_after_a_loss_new_orders_begin_with_nothing_and_look_ups_with_the_reserv
     assert bucket.take(CallKind.ORDER, 0) > 0
     assert [bucket.take(CallKind.LOOK_UP, 0) for _ in range(6)] == [0] * 6
     assert bucket.take(CallKind.LOOK_UP, 0) > 0
+
+
+def test_after_a_loss_the_first_order_goes_when_a_whole_second_is_over() -> None:
+    bucket = Buckets(RateLimit(3))
+    bucket.begin_after_loss(0)
+    assert bucket.take(CallKind.ORDER, 999_999) == 1
+    assert bucket.take(CallKind.ORDER, 1_000_000) == 0

@@ -23,6 +23,7 @@ from tests.contract.order_queue.steps import (
     QueueMaker,
     claim_order,
     open_gate,
+    receipt_of,
 )
 from tests.factories import VENUE, make_order
 
@@ -128,3 +129,36 @@ def test_neither_a_long_rest_nor_a_clock_set_back_earns_more_than_the_burst(
         earned = (monotonic_ns() - start_ns) // 1_000_000_000
     permits = [answer for answer in answers if isinstance(answer, SendPermit)]
     assert sent <= len(permits) <= sent + earned
+
+
+def test_an_order_holds_its_place_until_a_second_after_it_was_answered(
+    queue_of: QueueMaker,
+) -> None:
+    """However the way delays them, no second of the venue's holds more than were let in."""
+    queue = queue_of({VENUE: RateLimit(2)})
+    first, second, third = open_slot(queue, 0, count=3)
+    for claim in (first, second):
+        while not isinstance(queue.permit(open_gate(claim)), SendPermit):
+            sleep(0.01)
+    sleep(1.2)
+    # Both were permitted over a second ago, and neither has arrived for all we know.
+    assert isinstance(refused := queue.permit(open_gate(third)), NotNow)
+    assert refused.reason is NotNowReason.RATE_SPENT
+    queue.acknowledge(receipt_of(first.order))
+    answered_ns = monotonic_ns()
+    while isinstance(answer := queue.permit(open_gate(third)), NotNow):
+        sleep(answer.retry_after_ms / 1_000)
+    assert monotonic_ns() - answered_ns >= 1_000_000_000
+
+
+@pytest.mark.parametrize("way", ["release", "return_unsent"])
+def test_an_order_that_is_given_back_was_answered(queue_of: QueueMaker, way: str) -> None:
+    queue = queue_of({VENUE: RateLimit(1)})
+    first, second = open_slot(queue, 0, count=2)
+    assert isinstance(queue.permit(open_gate(first)), SendPermit)
+    getattr(queue, way)(first, retry_at_ms=first.lease_until_ms)
+    answered_ns = monotonic_ns()
+    while isinstance(answer := queue.permit(open_gate(second)), NotNow):
+        assert answer.retry_after_ms <= 1_001
+        sleep(answer.retry_after_ms / 1_000)
+    assert monotonic_ns() - answered_ns >= 1_000_000_000
