@@ -215,8 +215,6 @@ class DrainSession:
                 await self._halt(order.venue, str(error))
                 return 0
             if isinstance(error, VenueUnavailable):
-                if error.is_rate_limit and error.retry_after_ms > 0:
-                    self._desk.queue.close_tap(order.venue, for_ms=error.retry_after_ms)
                 return min(error.retry_after_ms, PROBE_MS)
             self._unreadable = error
             return 0

@@ -3,7 +3,7 @@
 A submission is sent once and answers with a value. Whatever is not understood is Unanswered.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from rebalancer.money import plain, to_decimal
@@ -52,7 +52,7 @@ async def submit(session: CcxtSession, permit: SendPermit) -> Submission:
         if misfit := _misfit(session.client, order):
             return Refused(order, misfit, RefusalKind.RULES)
         forget_success()
-        answer = await session.ask(_create(session, order))
+        answer = await session.ask(_create(session, order), is_permitted=True)
     except Exception as error:
         return await _unaccepted(session, order, error)
     accepted = read_accepted(order, answer, session.dialect.spell(order.client_order_id))
@@ -111,9 +111,9 @@ async def cancel(session: CcxtSession, order: Order, venue_order_id: str | None)
         session.client.logger.info("%s: not cancelled: %s", spelled_id, session.explain(error))
 
 
-def _create(session: CcxtSession, order: Order) -> Awaitable[Any]:
+def _create(session: CcxtSession, order: Order) -> Coroutine[Any, Any, Any]:
     # Text, always: ccxt reads a Decimal as nothing, and then sends another amount.
-    created: Awaitable[Any] = session.client.create_order(
+    created: Coroutine[Any, Any, Any] = session.client.create_order(
         str(order.symbol),
         "limit",
         order.side,
