@@ -169,7 +169,7 @@ class OrderQueue(VenueTap):
 
     @abstractmethod
     def spend(self, venue: VenueName, kind: CallKind) -> NotNow | None:
-        """Take a look-up or a cancel out of the venue's rate budget, ahead of new orders."""
+        """Take a book, or ahead of new orders a look-up or a cancel, out of the venue's budget."""
 
     @abstractmethod
     def retire(self, claim: Claim) -> None:

@@ -86,7 +86,7 @@ class RateWindow:
         cost = self.costs.get(kind, 0)
         if cost == 0:
             return None
-        floor = self.reserve_units if kind is CallKind.ORDER else 0
+        floor = self.reserve_units if kind in (CallKind.ORDER, CallKind.BOOK) else 0
         return Draw(self.name, self.refill, self.burst * self._unit, cost * self._unit, floor)
 
     @property

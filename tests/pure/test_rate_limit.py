@@ -62,7 +62,7 @@ def test_spare_time_that_makes_no_sense_is_refused(percent: int) -> None:
         RateLimit(3, spare_percent=percent)
 
 
-WEIGHTS = {CallKind.ORDER: 1, CallKind.LOOK_UP: 10, CallKind.CANCEL: 1}
+WEIGHTS = {CallKind.ORDER: 1, CallKind.BOOK: 5, CallKind.LOOK_UP: 10, CallKind.CANCEL: 1}
 MINUTE_US = 60 * SECOND_US
 
 
