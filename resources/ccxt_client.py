@@ -183,6 +183,14 @@ def refuse_redirects(session: Any) -> None:
     session.trace_configs.append(watch)
 
 
+def fit_session(session: Any) -> None:
+    """Let each request go out once, to one address, and in time."""
+    # There is no public switch. A contract test counts what arrives.
+    session._retry_connection = False
+    refuse_redirects(session)
+    bound_connecting(session)
+
+
 def exact_class(exchange_class: Any) -> Any:
     """Derive a class from one of ccxt's that differs in eight things.
 
@@ -223,10 +231,7 @@ def exact_class(exchange_class: Any) -> Any:
         before = self.session
         exchange_class.open(self, lazy)
         if self.session is not None and self.session is not before:
-            # There is no public switch. A contract test counts what arrives.
-            self.session._retry_connection = False
-            refuse_redirects(self.session)
-            bound_connecting(self.session)
+            fit_session(self.session)
 
     def parse_tickers(self: Any, tickers: Any, symbols: Any = None, params: Any = None) -> Any:
         if not isinstance(tickers, list):
