@@ -79,7 +79,9 @@ def read_plan_context(
         venue=venue,
         busy=reserved_cash(under_way, taker_fee_bps=venue_settings.taker_fee_bps),
         turnover_quote_today=stores.queue.turnover_quote(name),
-        books=fetch(venues, venue, lambda it: fetch_books(it, symbols)) if wants_books else {},
+        books=fetch(venues, venue, stores.queue, lambda it: fetch_books(it, symbols))
+        if wants_books
+        else {},
         stop=stop,
         cooling=read_cooling(stores, name, now_ms=now_ms),
     )

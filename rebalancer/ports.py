@@ -34,6 +34,7 @@ from rebalancer.queue import (
 )
 from rebalancer.quotes import RawTicker
 from rebalancer.settlement import Fill, LedgerReceipt, LookUp, Submission
+from rebalancer.venue_tap import VenueTap
 
 
 class Clock(ABC):
@@ -121,7 +122,7 @@ class Venue(ABC):
         """The venue's latency as its last answers showed it."""
 
 
-class OrderQueue(ABC):
+class OrderQueue(VenueTap):
     """Orders waiting to be sent. Every method is atomic and raises StoreUnavailable.
 
     A queue that has lost its data says so: `enqueue`, `claim`, `permit` and `live_orders` raise
@@ -168,11 +169,7 @@ class OrderQueue(ABC):
 
     @abstractmethod
     def spend(self, venue: VenueName, kind: CallKind) -> NotNow | None:
-        """Take a look-up or a cancel out of the venue's rate budget, ahead of new orders."""
-
-    @abstractmethod
-    def close_tap(self, venue: VenueName, *, for_ms: int) -> None:
-        """Let nothing out to the venue for so long, from anywhere: it asked everybody to wait."""
+        """Take a book, or ahead of new orders a look-up or a cancel, out of the venue's budget."""
 
     @abstractmethod
     def retire(self, claim: Claim) -> None:

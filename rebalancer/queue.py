@@ -114,6 +114,8 @@ class CallKind(StrEnum):
     """What a request to a venue is for. The last two may use what new orders leave in reserve."""
 
     ORDER = "order"
+    BOOK = "book"
+    """Read for the sake of a new order, so it leaves the reserve as that does."""
     LOOK_UP = "look_up"
     CANCEL = "cancel"
 

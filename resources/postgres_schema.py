@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, text
 
 from rebalancer.errors import BadConfig
-from resources.postgres_connection import SETTING, open_engine, place_of, transaction
+from resources.postgres_connection import (
+    SETTING,
+    lift_limits,
+    open_engine,
+    place_of,
+    transaction,
+)
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -129,6 +135,7 @@ def _upgrade(engine: Engine) -> str:
 
 
 def _lock(connection: Connection) -> None:
+    lift_limits(connection)
     # Held until the transaction ends, so a process that dies lets go of it.
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 

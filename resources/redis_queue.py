@@ -130,6 +130,13 @@ class RedisOrderQueue(OrderQueue):
     def close_tap(self, venue: VenueName, *, for_ms: int) -> None:
         self._desk.close_tap(venue, for_ms=for_ms)
 
+    def tap_closed_ms(self, venue: VenueName) -> int:
+        reply = self._scripts.run("read_tap", venue)
+        match texts(reply):
+            case ["closed_for", wait_ms]:
+                return self._replies.count(wait_ms)
+        raise self._replies.corrupt(reply)
+
     def retire(self, claim: Claim) -> None:
         self._give_back("retire", claim, claim.lease_until_ms)
 

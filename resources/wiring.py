@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from rebalancer.ledger import Ledger
 from rebalancer.orders import PortfolioName, VenueName
 from rebalancer.ports import Alarm, Clock, OrderQueue, TradingControls, Venue
+from rebalancer.venue_tap import VenueTap
 from resources.settings import Settings
 from resources.system_clock import SystemClock, utc_day
 
@@ -47,8 +48,13 @@ class Venues:
     clock: Clock
 
     @asynccontextmanager
-    async def connect(self, name: VenueName) -> AsyncIterator[Venue]:
-        """One long-lived client; closed on leaving. Raises BadConfig for an unknown exchange."""
+    async def connect(self, name: VenueName, tap: VenueTap) -> AsyncIterator[Venue]:
+        """One long-lived client; closed on leaving. Raises BadConfig for an unknown exchange.
+
+        Args:
+            name: The venue, as the settings name it.
+            tap: Asked before every question to the venue, and closed by its "slow down".
+        """
         from resources.ccxt_venue import CcxtOptions, CcxtVenue
 
         told = self.settings.venues[name]
@@ -61,7 +67,7 @@ class Venues:
             passphrase=_reveal(told.api_passphrase) or "",
             timeout_ms=told.timeout_ms,
         )
-        async with CcxtVenue(name, options, self.clock) as venue:
+        async with CcxtVenue(name, options, self.clock, tap) as venue:
             yield venue
 
 

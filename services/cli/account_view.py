@@ -38,7 +38,8 @@ class Ground:
         """Ask with a client of the venue, which is closed again."""
         await self.bring_together()
         clock = SystemClock()
-        async with Venues(self.settings, clock).connect(self.account.venue) as venue:
+        venues = Venues(self.settings, clock)
+        async with venues.connect(self.account.venue, self.stores.queue) as venue:
             return await ask(self._desk(venue))
 
     async def bring_together(self) -> None:

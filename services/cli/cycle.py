@@ -135,7 +135,7 @@ def _cycle(bench: Bench, name: PortfolioName) -> CycleResult:
         with step(f"{name}: gate, permit, send and settle"):
             _drain_or_wait(bench, name)
     with step(f"{name}: the account again"):
-        look = look_at(bench.world.settings, name)
+        look = look_at(bench.world.settings, name, bench.stores.queue)
     return CycleResult(
         portfolio=name,
         cycle_id=cycle_id,

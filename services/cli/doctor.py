@@ -9,6 +9,7 @@ from services.cli.doctor_stores import examine_postgresql, examine_redis, examin
 from services.cli.doctor_venues import examine_venues
 from services.cli.failures import CommandFailed, Exit
 from services.cli.findings import Finding, Health, fail, findings_json, show_findings, well
+from services.cli.running_queue import TapAsFarAsKnown, redis_if_running
 from services.cli.terminal import counted, print_json, progress, say
 from services.cli.world import chosen_settings, load_with_paper_keys
 
@@ -21,7 +22,7 @@ def examine(*, as_json: bool) -> None:
             findings = (
                 well("settings", "sound", f"{config_file}: {_size_of(settings)}"),
                 *_examine_servers(settings),
-                *examine_venues(settings),
+                *_examine_venues(settings),
             )
     failed = [one for one in findings if one.health is Health.FAILED]
     warned = [one for one in findings if one.health is Health.WARNING]
@@ -51,6 +52,11 @@ def _examine_servers(settings: Settings) -> tuple[Finding, ...]:
             )
     except RebalancerError as error:
         return (fail("servers", "start", str(error)),)
+
+
+def _examine_venues(settings: Settings) -> tuple[Finding, ...]:
+    with redis_if_running(settings) as opened:
+        return examine_venues(settings, TapAsFarAsKnown(opened and opened[0]))
 
 
 def _size_of(settings: Settings) -> str:

@@ -8,6 +8,7 @@ from rebalancer.credentials import KeyFault, KeyFinding
 from rebalancer.errors import RebalancerError
 from rebalancer.orders import VenueName
 from rebalancer.ports import Venue
+from rebalancer.venue_tap import VenueTap
 from resources.settings import Settings
 from resources.settings_venue import VenueSettings
 from resources.system_clock import SystemClock
@@ -36,21 +37,21 @@ _KEY_CHECKS = (
 assert set(KeyFault) == {fault for _, faults, _ in _KEY_CHECKS for fault in faults}
 
 
-def examine_venues(settings: Settings) -> tuple[Finding, ...]:
+def examine_venues(settings: Settings, tap: VenueTap) -> tuple[Finding, ...]:
     """Every configured venue, all at once; by name."""
 
     async def examine_all() -> list[tuple[Finding, ...]]:
         names = settings.venue_names()
-        return await asyncio.gather(*(_examine(settings, name) for name in names))
+        return await asyncio.gather(*(_examine(settings, name, tap) for name in names))
 
     return tuple(finding for found in asyncio.run(examine_all()) for finding in found)
 
 
-def stopping_faults(settings: Settings, name: VenueName) -> tuple[str, ...]:
+def stopping_faults(settings: Settings, name: VenueName, tap: VenueTap) -> tuple[str, ...]:
     """Why the venue must not be traded on with its key now; nothing when it may be."""
 
     async def check() -> tuple[KeyFinding, ...]:
-        async with Venues(settings, SystemClock()).connect(name) as venue:
+        async with Venues(settings, SystemClock()).connect(name, tap) as venue:
             return await check_venue(venue, settings.venues[name].key_policy())
 
     try:
@@ -60,10 +61,10 @@ def stopping_faults(settings: Settings, name: VenueName) -> tuple[str, ...]:
     return tuple(f"{name}: {one.detail}" for one in found if one.stops_trading)
 
 
-async def _examine(settings: Settings, name: VenueName) -> tuple[Finding, ...]:
+async def _examine(settings: Settings, name: VenueName, tap: VenueTap) -> tuple[Finding, ...]:
     subject, told = f"venue {name}", settings.venues[name]
     try:
-        async with Venues(settings, SystemClock()).connect(name) as venue:
+        async with Venues(settings, SystemClock()).connect(name, tap) as venue:
             offered = well(subject, "exchange", f"{told.exchange}; it takes immediate-or-cancel")
             answers = await _answers(subject, venue, told)
             if answers.health is Health.FAILED:

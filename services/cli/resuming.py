@@ -12,6 +12,7 @@ from rebalancer.controls import HaltKind, Scope, ScopeKind, TradingHalt
 from rebalancer.errors import QueueLost
 from rebalancer.ledger import Ledger
 from rebalancer.orders import VenueName
+from rebalancer.venue_tap import VenueTap
 from resources.settings import Settings
 from resources.system_clock import SystemClock
 from services.cli.asking import actor, confirm
@@ -50,7 +51,7 @@ def resume_trading(scope: Scope, *, is_sure: bool, as_json: bool) -> None:
             if not as_json:
                 _show(preview)
             if preview.lifted:
-                _require_sound_key(preview, settings)
+                _require_sound_key(preview, settings, stores.queue)
                 confirm(f"Lift the halt of {scope}?", is_sure=is_sure)
                 _lift(preview, stores)
     if as_json:
@@ -82,14 +83,14 @@ def _preview(scope: Scope, stores: StoresApart, settings: Settings) -> Preview:
     return Preview(scope, lifted, remaining, live, SystemClock().now_ms())
 
 
-def _require_sound_key(preview: Preview, settings: Settings) -> None:
+def _require_sound_key(preview: Preview, settings: Settings, tap: VenueTap) -> None:
     """A venue that denied the key is only tried again with one that passes the check."""
     denied = [halt for halt in preview.lifted if halt.kind is HaltKind.DENIED]
     if not denied:
         return
     venues = _venues_of(denied, settings)
     with progress("checking the key"):
-        faults = [fault for name in venues for fault in stopping_faults(settings, name)]
+        faults = [fault for name in venues for fault in stopping_faults(settings, name, tap)]
     if faults:
         raise CommandFailed(
             f"still halted: {'; '.join(faults)}. Mend the key, see trimtab doctor, then run "

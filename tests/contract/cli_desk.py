@@ -27,6 +27,7 @@ from resources.wiring import Stores, Venues, open_stores
 from services.cli.world import environment as set_variables
 from tests.contract.cli import Ended, environment, trimtab, write_settings
 from tests.factories import make_order
+from tests.fakes.tap import FakeTap
 from tests.plugins.paper import API_KEY, API_SECRET, PaperProcess, running_papers
 from tests.plugins.servers import fresh_database
 
@@ -111,7 +112,8 @@ class HandDesk:
         """Ask or do something at the exchange with the account's own key."""
 
         async def run() -> T:
-            async with Venues(self.settings, SystemClock()).connect(VenueName("paper")) as venue:
+            venues, clock = Venues(self.settings, SystemClock()), SystemClock()
+            async with venues.connect(VenueName("paper"), FakeTap(clock)) as venue:
                 return await ask(venue)
 
         return asyncio.run(run())

@@ -137,6 +137,9 @@ class FakeQueue(OrderQueue):
     def close_tap(self, venue: VenueName, *, for_ms: int) -> None:
         self._permits.close_tap(venue, for_ms)
 
+    def tap_closed_ms(self, venue: VenueName) -> int:
+        return self._permits.tap_closed_ms(venue)
+
     def retire(self, claim: Claim) -> None:
         entry = self._held(claim)
         if entry.is_sent:

@@ -176,12 +176,15 @@ def test_a_closed_tap_lets_nothing_out_and_the_later_closing_wins(
         assert refused is not None
         assert refused.reason is NotNowReason.TAP_CLOSED
         assert refused.retry_after_ms > 1
+    assert HOUR_MS - 60_000 < queue.tap_closed_ms(VENUE) <= HOUR_MS
+    assert queue.tap_closed_ms(OTHER_VENUE) == 0
     assert isinstance(queue.permit(open_gate(two)), SendPermit)
 
 
 def test_a_tap_closed_for_no_time_is_open(queue: OrderQueue, tenure: Tenure, now_ms: int) -> None:
     queue.enqueue([make_order()])
     queue.close_tap(VENUE, for_ms=0)
+    assert queue.tap_closed_ms(VENUE) == 0
     send(queue, tenure, now_ms)
 
 
