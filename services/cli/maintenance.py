@@ -206,6 +206,7 @@ def show_windows(windows: tuple[MaintenanceWindow, ...], now_ms: int) -> None:
             )
             for window in windows
         ],
+        whole="id",
     )
 
 
