@@ -37,6 +37,16 @@ def is_newest(engine: Engine) -> bool:
         return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == newest)
 
 
+def has_no_tables(engine: Engine) -> bool:
+    """Whether no Trimtab has been at this database yet.
+
+    Raises:
+        StoreUnavailable: the server did not answer.
+    """
+    with transaction(engine) as connection:
+        return bool(connection.scalar(text("SELECT to_regclass('alembic_version') IS NULL")))
+
+
 def bring_up_to_date(engine: Engine, *, today: date, months_ahead: int) -> None:
     """Make the newest tables and the months ahead, where that is not done yet.
 

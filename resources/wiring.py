@@ -23,6 +23,7 @@ from resources.system_clock import SystemClock, utc_day
 if TYPE_CHECKING:
     from resources.embedded import ServerUrls
     from resources.postgres_archive import PostgresArchive
+    from resources.redis_marks import SentMarks
 
 
 QUEUE_NAME = "trimtab"
@@ -38,6 +39,7 @@ class Stores:
     ledger: Ledger
     queue: OrderQueue
     controls: TradingControls
+    marks: "SentMarks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
     with (
         server_urls(settings) as urls,
         open_queue_and_controls(settings, urls.redis_url) as (queue, controls),
+        _open_marks(urls.redis_url) as marks,
     ):
         engine = open_engine(urls.database_url)
         try:
@@ -115,6 +118,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
                 ledger=PostgresLedger(engine),
                 queue=queue,
                 controls=controls,
+                marks=marks,
             )
         finally:
             engine.dispose()
@@ -150,6 +154,19 @@ def open_queue_and_controls(
             ),
             RedisTradingControls(redis, name=QUEUE_NAME),
         )
+    finally:
+        redis.close()
+
+
+@contextmanager
+def _open_marks(redis_url: str) -> Iterator["SentMarks"]:
+    """On a client of its own, which connects when it is first asked."""
+    from resources.redis_connection import open_redis
+    from resources.redis_marks import SentMarks
+
+    redis = open_redis(redis_url)
+    try:
+        yield SentMarks(redis, name=QUEUE_NAME)
     finally:
         redis.close()
 

@@ -15,7 +15,8 @@ from resources.system_clock import SystemClock
 from resources.venue_check import check_venue
 from resources.venue_latency import PROBES
 from resources.wiring import Venues
-from services.cli.findings import Finding, Health, fail, look, warn, well
+from services.cli.failures import Exit
+from services.cli.findings import Finding, Health, fail, fail_on, look, warn, well
 
 _KEY_CHECKS = (
     (
@@ -76,7 +77,7 @@ async def _examine(settings: Settings, name: VenueName, tap: VenueTap) -> tuple[
                 *await look(subject, "key", lambda: _key(subject, venue, told)),
             )
     except RebalancerError as error:
-        return (fail(subject, "exchange", str(error)),)
+        return (fail_on(subject, "exchange", error),)
 
 
 async def _answers(subject: str, venue: Venue, told: VenueSettings) -> Finding:
@@ -89,6 +90,7 @@ async def _answers(subject: str, venue: Venue, told: VenueSettings) -> Finding:
             subject,
             "answers",
             f"no answer from {place}; check the network, and rest_url where it is set",
+            Exit.UNAVAILABLE,
         )
     if latency_ms > told.latency_ms_max:
         return warn(
@@ -127,7 +129,13 @@ async def _key(subject: str, venue: Venue, told: VenueSettings) -> Sequence[Find
     lines: list[Finding] = []
     for what, faults, sound in _KEY_CHECKS:
         wrong = [one for one in found if one.fault in faults]
-        lines += [
-            (fail if one.stops_trading else warn)(subject, what, one.detail) for one in wrong
-        ] or [well(subject, what, sound)]
+        lines += [_wrong(subject, what, one) for one in wrong] or [well(subject, what, sound)]
     return lines
+
+
+def _wrong(subject: str, what: str, found: KeyFinding) -> Finding:
+    if not found.stops_trading:
+        return warn(subject, what, found.detail)
+    # Another key, or other rights: trying again changes nothing. A clock may be set right.
+    is_clock = found.fault is KeyFault.CLOCK_SKEWED
+    return fail(subject, what, found.detail, Exit.GOAL_MISSED if is_clock else Exit.BAD_INPUT)

@@ -27,7 +27,7 @@ from services.cli.asking import actor, confirm
 from services.cli.choosing import find_order
 from services.cli.failures import CommandFailed, Exit
 from services.cli.instants import duration_text, instant_text
-from services.cli.order_words import show_history
+from services.cli.order_history import show_history
 from services.cli.stores_apart import chosen_stores
 from services.cli.terminal import print_json, progress, say
 

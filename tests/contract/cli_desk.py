@@ -125,6 +125,7 @@ def open_desk(folder: Path, servers: ServerUrls, *paper_options: str) -> Iterato
     with (
         running_papers(folder) as make_paper,
         fresh_database(servers) as books,
+        fresh_database(servers) as dagster,
         redis.Redis.from_url(servers.redis_url) as client,
     ):
         client.flushall()
@@ -136,7 +137,7 @@ def open_desk(folder: Path, servers: ServerUrls, *paper_options: str) -> Iterato
             environment(
                 TRIMTAB_HOME=folder / "home",
                 TRIMTAB_DATABASE_URL=books,
-                TRIMTAB_DAGSTER_DATABASE_URL=books,
+                TRIMTAB_DAGSTER_DATABASE_URL=dagster,
                 TRIMTAB_REDIS_URL=servers.redis_url,
                 TRIMTAB_VENUES__PAPER__API_KEY=API_KEY,
                 TRIMTAB_VENUES__PAPER__API_SECRET=API_SECRET,

@@ -133,6 +133,11 @@ def test_a_rejection_ends_the_order_with_its_reason(desk: HandDesk) -> None:
     assert desk.run("orders", "--json").json()[0]["now"] == "rejected"
 
 
+def test_a_mistyped_decision_is_answered_with_the_one_that_was_meant(desk: HandDesk) -> None:
+    expect(desk.run("orders", "aprove", "--all"), BAD_INPUT, "'aprove'", "Did you mean 'approve'?")
+    expect(desk.run("orders", "zzzz"), BAD_INPUT, "zzzz")
+
+
 def test_how_orders_are_chosen_is_one_way_only(desk: HandDesk) -> None:
     expect(desk.run("orders", "approve", "--yes"), BAD_INPUT, "--cycle", "--all")
     expect(desk.run("orders", "approve", "--all", "--yes"), BAD_INPUT, "no order waits")
