@@ -47,6 +47,22 @@ class Ledger(ABC):
         """
 
     @abstractmethod
+    async def move(
+        self,
+        orders: Sequence[Order],
+        *,
+        before: OrderState,
+        after: OrderState,
+        detail: str | None,
+        now_ms: int,
+    ) -> tuple[Order, ...]:
+        """Move those orders that stand at `before` on to `after`, and return them.
+
+        Of two who move one order at once, one gets it back: that one has decided. An order that
+        stands elsewhere, or that the books never saw, stays as it is.
+        """
+
+    @abstractmethod
     async def record(self, settlement: Settlement, *, now_ms: int) -> LedgerReceipt:
         """Commit one settlement with its fills and successor. Twice changes nothing.
 

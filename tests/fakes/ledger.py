@@ -100,12 +100,26 @@ class FakeLedger(FakeControlsBook):
         self._plan([order], now_ms)
         if step is not Step.FORWARD:
             return
-        assert state not in STATES_WITH_FILLS, state
-        self._append(order.client_order_id, state, detail, now_ms)
-        entry = replace(self._entries[order.client_order_id], state=state)
-        if state in FINAL_STATES:
-            entry = replace(entry, reason=detail, settled_at_ms=now_ms)
-        self._entries[order.client_order_id] = entry
+        self._advance(order.client_order_id, state, detail, now_ms)
+
+    async def move(
+        self,
+        orders: Sequence[Order],
+        *,
+        before: OrderState,
+        after: OrderState,
+        detail: str | None,
+        now_ms: int,
+    ) -> tuple[Order, ...]:
+        self._commit()
+        assert judge_step(before, after) is Step.FORWARD, (before, after)
+        unique = {order.client_order_id: order for order in orders}
+        moved = [
+            key for key in unique if key in self._entries and self._entries[key].state is before
+        ]
+        for key in moved:
+            self._advance(key, after, detail, now_ms)
+        return tuple(unique[key] for key in moved)
 
     async def record(self, settlement: Settlement, *, now_ms: int) -> LedgerReceipt:
         self._commit()
@@ -252,6 +266,16 @@ class FakeLedger(FakeControlsBook):
         ids = dict.fromkeys(order.client_order_id for order in orders)
         standing = [self._entries[key] for key in ids]
         return tuple(entry.order for entry in standing if entry.state is OrderState.PLANNED)
+
+    def _advance(
+        self, client_order_id: ClientOrderId, state: OrderState, detail: str | None, now_ms: int
+    ) -> None:
+        assert state not in STATES_WITH_FILLS, state
+        self._append(client_order_id, state, detail, now_ms)
+        entry = replace(self._entries[client_order_id], state=state)
+        if state in FINAL_STATES:
+            entry = replace(entry, reason=detail, settled_at_ms=now_ms)
+        self._entries[client_order_id] = entry
 
     def _append(
         self, client_order_id: ClientOrderId, state: OrderState, detail: str | None, now_ms: int
