@@ -112,12 +112,13 @@ async def queue_plan(
         by_hand: The orders wait for a person's approval instead; none is queued.
         now_ms: Epoch milliseconds.
     """
+    generation = None if by_hand else queue.generation()
     queueable = await ledger.record_planned(plan.orders, now_ms=now_ms)
-    if by_hand:
+    if generation is None:
         for order in queueable:
             await ledger.note(order, OrderState.AWAITING_APPROVAL, detail=None, now_ms=now_ms)
         return 0
-    count = queue.enqueue(queueable)
+    count = len(queue.enqueue(queueable, generation=generation))
     held = queue.stages([order.client_order_id for order in queueable])
     for order in queueable:
         if order.client_order_id in held:

@@ -67,12 +67,13 @@ async def _approve(
     await recover_queue(
         stores.queue, stores.controls, stores.ledger, open_alarm(settings), now_ms=now_ms
     )
+    generation = stores.queue.generation()
     judged = [await _expire(row, stores, now_ms) for row in rows if _is_old(row.order, now_ms)]
     fresh = [row for row in rows if not _is_old(row.order, now_ms)]
     for row in fresh:
         await stores.ledger.note(row.order, OrderState.QUEUED, detail=detail, now_ms=now_ms)
     await _require_standing(fresh, OrderState.QUEUED, stores)
-    stores.queue.enqueue([row.order for row in fresh])
+    stores.queue.enqueue([row.order for row in fresh], generation=generation)
     held = stores.queue.stages([row.order.client_order_id for row in fresh])
     for row in fresh:
         is_held = row.order.client_order_id in held

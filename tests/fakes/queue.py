@@ -5,7 +5,6 @@ see afterwards is a property; nothing is set up by methods.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from rebalancer.errors import LeaseLost, QueueLost
@@ -17,6 +16,7 @@ from rebalancer.queue import (
     CallKind,
     Claim,
     Denied,
+    Generation,
     InDoubt,
     NotNow,
     NotNowReason,
@@ -33,26 +33,10 @@ from rebalancer.settlement import LedgerReceipt
 from resources.rate_limit import RateLimit
 from resources.turnover import micro_of, quote_of
 from tests.fakes.controls import FakeControls
+from tests.fakes.entries import GENERATIONS, Entry
 from tests.fakes.permits import SOON_MS, FakePermits
 from tests.fakes.tenures import FakeTenures
 from tests.fakes.turnover import FakeTurnover
-
-
-@dataclass(slots=True)
-class Entry:
-    """One order and where it stands. `at_ms` None: it may be claimed now."""
-
-    order: Order
-    sequence: int
-    at_ms: int | None = None
-    token: tuple[Tenure, int] | None = None
-    sent_at_ms: int | None = None
-    tries: int = 0
-    absences: int = 0
-
-    @property
-    def is_sent(self) -> bool:
-        return self.sent_at_ms is not None
 
 
 class FakeQueue(OrderQueue):
@@ -82,9 +66,9 @@ class FakeQueue(OrderQueue):
         self._known: set[ClientOrderId] = set()
         self._permitted: list[Order] = []
         self._acknowledged: list[ClientOrderId] = []
-        self._is_lost = False
-        self.enqueue(orders)
-        self._is_lost = is_lost
+        for order in orders:
+            self._add(order)
+        self._generation = None if is_lost else next(GENERATIONS)
 
     @property
     def permitted(self) -> tuple[Order, ...]:
@@ -97,21 +81,27 @@ class FakeQueue(OrderQueue):
         return tuple(self._acknowledged)
 
     def is_lost(self) -> bool:
-        return self._is_lost
+        return self._generation is None
+
+    def generation(self) -> Generation:
+        return self._require_whole()
 
     def recover(self, recovery: Recovery) -> int:
         added = sum(self._add_in_doubt(order) for order in recovery.maybe_sent)
-        if self._is_lost:
+        if self._generation is None:
             for portfolio, worth_quote in recovery.turnover_quote.items():
                 self._turnover.add(portfolio, micro_of(worth_quote))
             if recovery.maybe_sent or recovery.turnover_quote:
                 self._permits.begin_after_loss()
-        self._is_lost = False
+            self._generation = next(GENERATIONS)
         return added
 
-    def enqueue(self, orders: Sequence[Order]) -> int:
-        self._require_whole()
-        return sum(self._add(order) for order in orders)
+    def enqueue(
+        self, orders: Sequence[Order], *, generation: Generation
+    ) -> frozenset[ClientOrderId]:
+        if generation != self._require_whole():
+            raise QueueLost("this queue was lost and filled again since")
+        return frozenset(order.client_order_id for order in orders if self._add(order))
 
     def claim(self, tenure: Tenure, *, now_ms: int, lease_ms: int) -> Claim | InDoubt | QueueEmpty:
         assert lease_ms > 0, lease_ms
@@ -236,9 +226,10 @@ class FakeQueue(OrderQueue):
             order, open_orders=open_orders, turnover=self._turnover
         ) or permits.spend(order.venue, CallKind.ORDER)
 
-    def _require_whole(self) -> None:
-        if self._is_lost:
+    def _require_whole(self) -> Generation:
+        if self._generation is None:
             raise QueueLost("this queue is new or has lost its data: recover it first")
+        return self._generation
 
     def _add(self, order: Order) -> int:
         place = (order.portfolio, order.symbol)

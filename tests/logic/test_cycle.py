@@ -28,6 +28,7 @@ from tests.factories import (
     FRESHNESS,
     NOW_MS,
     PORTFOLIO,
+    enqueue,
     make_context,
     make_order,
     make_policy,
@@ -131,7 +132,7 @@ async def test_the_same_cycle_queued_twice_is_queued_once() -> None:
 async def test_an_order_the_queue_refuses_is_not_called_queued_on_the_books() -> None:
     world = World()
     earlier, later = make_order("BTC", cycle_id="c1"), make_order("BTC", cycle_id="c2")
-    world.queue.enqueue([earlier])
+    enqueue(world.queue, [earlier])
     assert (
         await queue_plan(
             Plan((later,), ()), world.queue, world.ledger, by_hand=False, now_ms=NOW_MS

@@ -19,7 +19,7 @@ from rebalancer.order_states import FINAL_STATES, OPEN_STATES, OrderState
 from rebalancer.plan import Plan
 from rebalancer.queue import Stage
 from rebalancer.recovery import PLANNED_GRACE_MS, Recovered, recover_queue
-from tests.factories import NOW_MS, PORTFOLIO, VENUE, make_order
+from tests.factories import NOW_MS, PORTFOLIO, VENUE, enqueue, make_order
 from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.clock import FakeClock
 from tests.fakes.controls import FakeControls
@@ -83,15 +83,15 @@ async def test_an_order_that_comes_back_is_looked_up_and_never_sent() -> None:
 async def test_a_plan_that_is_on_its_way_to_the_queue_is_left_alone() -> None:
     start = Start(booked(OrderState.PLANNED, age_ms=PLANNED_GRACE_MS - 1), queue_is_lost=False)
     assert (await start.recover()).orders == 0
-    assert start.queue.enqueue([ORDER]) == 1
+    assert enqueue(start.queue, [ORDER]) == 1
 
 
 async def test_a_lost_queue_takes_nothing_until_it_is_recovered() -> None:
     start = Start(FakeLedger())
     with pytest.raises(QueueLost):
-        start.queue.enqueue([ORDER])
+        enqueue(start.queue, [ORDER])
     assert (await start.recover()).was_lost
-    assert start.queue.enqueue([ORDER]) == 1
+    assert enqueue(start.queue, [ORDER]) == 1
 
 
 async def test_recovering_twice_changes_nothing() -> None:
