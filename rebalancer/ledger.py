@@ -23,6 +23,17 @@ class BookedOrder:
     order: Order
     state: OrderState
     recorded_at_ms: int
+    follows: ClientOrderId | None
+    """The order of its leg before it, whose receipt brings it into the queue."""
+
+    @property
+    def was_never_queued(self) -> bool:
+        """Whether the books alone prove that it never was in a queue, so that it was never sent.
+
+        They call an order queued before it is. A successor they call planned until its end.
+        """
+        is_planned = self.state is OrderState.PLANNED and self.follows is None
+        return is_planned or self.state is OrderState.AWAITING_APPROVAL
 
 
 class Ledger(ABC):

@@ -25,7 +25,8 @@ from resources.postgres_archive import PostgresArchive
 from resources.postgres_ledger import PostgresLedger
 from tests.contract.books import ROWS_MAX, make_settlement
 from tests.factories import NOW_MS, make_fill, make_order
-from tests.fakes.ledger import Event, FakeLedger
+from tests.fakes.ledger import FakeLedger
+from tests.fakes.ledger_entries import Event
 
 AMOUNTS = ("0.5", "0.5", "0.2", "0.4")
 """The trades an order may have, two alike; all of them are more than the order asked for."""

@@ -2,7 +2,7 @@
 was written comes out as properties."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from rebalancer.controls import MaintenanceWindow, TradingHalt
@@ -14,32 +14,7 @@ from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
 from rebalancer.reconciliation import Baseline, BookedFill, KnownOrders
 from rebalancer.settlement import Accepted, Fill, LedgerReceipt, Settlement
 from tests.fakes.ledger_controls import FakeControlsBook, Ignored
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An order as it stands on the books."""
-
-    order: Order
-    state: OrderState
-    recorded_at_ms: int
-    filled_base: Decimal = ZERO
-    paid_quote: Decimal = ZERO
-    venue_order_id: str | None = None
-    reason: str | None = None
-    contradiction: str | None = None
-    follows: ClientOrderId | None = None
-    settled_at_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of an order's history."""
-
-    client_order_id: ClientOrderId
-    at_ms: int
-    state: OrderState
-    detail: str | None
+from tests.fakes.ledger_entries import Entry, Event
 
 
 class FakeLedger(FakeControlsBook):
@@ -64,8 +39,10 @@ class FakeLedger(FakeControlsBook):
         )
         assert not FINAL_STATES & {booked.state for booked in orders}, orders
         self._entries = {
-            booked.order.client_order_id: Entry(booked.order, booked.state, booked.recorded_at_ms)
-            for booked in orders
+            one.order.client_order_id: Entry(
+                one.order, one.state, one.recorded_at_ms, follows=one.follows
+            )
+            for one in orders
         }
         self._events: list[Event] = []
         self._fills: dict[tuple[VenueName, Symbol, str], tuple[Fill, int]] = {}
@@ -158,7 +135,7 @@ class FakeLedger(FakeControlsBook):
         self._require_here()
         unsettled = [entry for entry in self._entries.values() if entry.settled_at_ms is None]
         unsettled.sort(key=lambda entry: (entry.recorded_at_ms, entry.order.client_order_id))
-        return tuple(BookedOrder(one.order, one.state, one.recorded_at_ms) for one in unsettled)
+        return tuple(one.booked for one in unsettled)
 
     async def read_ended(
         self, portfolio: PortfolioName, *, since_ms: int
@@ -170,7 +147,7 @@ class FakeLedger(FakeControlsBook):
             if entry.order.portfolio == portfolio and (entry.settled_at_ms or 0) >= since_ms
         ]
         ended.sort(key=lambda entry: (-(entry.settled_at_ms or 0), entry.order.client_order_id))
-        return tuple(BookedOrder(one.order, one.state, one.recorded_at_ms) for one in ended)
+        return tuple(one.booked for one in ended)
 
     async def read_turnover(self, *, since_ms: int) -> Mapping[PortfolioName, Decimal]:
         self._require_here()

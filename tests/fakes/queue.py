@@ -33,8 +33,8 @@ from rebalancer.settlement import LedgerReceipt
 from resources.rate_limit import RateLimit
 from resources.turnover import micro_of, quote_of
 from tests.fakes.controls import FakeControls
-from tests.fakes.entries import GENERATIONS, Entry
 from tests.fakes.permits import SOON_MS, FakePermits
+from tests.fakes.queue_entries import GENERATIONS, Entry
 from tests.fakes.tenures import FakeTenures
 from tests.fakes.turnover import FakeTurnover
 
