@@ -23,6 +23,17 @@ class BookedOrder:
     order: Order
     state: OrderState
     recorded_at_ms: int
+    follows: ClientOrderId | None
+    """The order of its leg before it, whose receipt brings it into the queue."""
+
+    @property
+    def was_never_queued(self) -> bool:
+        """Whether the books alone prove that it never was in a queue, so that it was never sent.
+
+        They call an order queued before it is. A successor they call planned until its end.
+        """
+        is_planned = self.state is OrderState.PLANNED and self.follows is None
+        return is_planned or self.state is OrderState.AWAITING_APPROVAL
 
 
 class Ledger(ABC):
@@ -44,6 +55,22 @@ class Ledger(ABC):
         """Append one event to an order's history and move it forward, as `judge_step` allows.
 
         A state that the order has already, or has passed, changes nothing.
+        """
+
+    @abstractmethod
+    async def move(
+        self,
+        orders: Sequence[Order],
+        *,
+        before: OrderState,
+        after: OrderState,
+        detail: str | None,
+        now_ms: int,
+    ) -> tuple[Order, ...]:
+        """Move those orders that stand at `before` on to `after`, and return them.
+
+        Of two who move one order at once, one gets it back: that one has decided. An order that
+        stands elsewhere, or that the books never saw, stays as it is.
         """
 
     @abstractmethod

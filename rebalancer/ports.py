@@ -22,6 +22,7 @@ from rebalancer.queue import (
     CallKind,
     Claim,
     Denied,
+    Generation,
     InDoubt,
     NotNow,
     QueueDepth,
@@ -125,13 +126,17 @@ class Venue(ABC):
 class OrderQueue(VenueTap):
     """Orders waiting to be sent. Every method is atomic and raises StoreUnavailable.
 
-    A queue that has lost its data says so: `enqueue`, `claim`, `permit` and `live_orders` raise
-    QueueLost until `recover` has filled it again from the books.
+    A queue that has lost its data says so: `generation`, `enqueue`, `claim`, `permit` and
+    `live_orders` raise QueueLost until `recover` has filled it again from the books.
     """
 
     @abstractmethod
     def is_lost(self) -> bool:
         """Whether the queue holds no generation: it is new, or its server has lost everything."""
+
+    @abstractmethod
+    def generation(self) -> Generation:
+        """The life of the queue that began with its last filling. Raises QueueLost without one."""
 
     @abstractmethod
     def recover(self, recovery: Recovery) -> int:
@@ -143,11 +148,14 @@ class OrderQueue(VenueTap):
         """
 
     @abstractmethod
-    def enqueue(self, orders: Sequence[Order]) -> int:
-        """Add orders not known yet whose portfolio and symbol have no live order.
+    def enqueue(
+        self, orders: Sequence[Order], *, generation: Generation
+    ) -> frozenset[ClientOrderId]:
+        """Add orders not known yet whose portfolio and symbol have no live order; say which.
 
-        Known means: seen by its client order id at any time its TTL covers. Returns how many were
-        new.
+        Known means: seen by its client order id at any time its TTL covers. `generation` was read
+        before the books were: an order that they let through may have ended before a later one.
+        Raises QueueLost, and has added none, when the queue is of another generation.
         """
 
     @abstractmethod

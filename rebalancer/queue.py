@@ -9,9 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NewType
 
 from rebalancer.orders import Order, PortfolioName
 from rebalancer.risk import DenialReason
+
+Generation = NewType("Generation", str)
+"""One life of a queue, from the filling after a loss to the next loss."""
 
 ABSENCES_NEEDED = 2
 """Targeted look-ups, each a lease apart, that must find nothing before absence counts."""

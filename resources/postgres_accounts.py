@@ -146,6 +146,6 @@ def write_baseline(connection: Connection, baseline: Baseline) -> None:
 
 def _booked(connection: Connection, query: Select[Any]) -> tuple[BookedOrder, ...]:
     return tuple(
-        BookedOrder(order_of(row), OrderState(row["state"]), row["recorded_at"])
+        BookedOrder(order_of(row), OrderState(row["state"]), row["recorded_at"], row["follows"])
         for row in connection.execute(query).mappings()
     )

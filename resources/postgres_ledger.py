@@ -51,6 +51,19 @@ class PostgresLedger(Ledger):
         """
         await self._commit(booking.note_state, order, state, detail=detail, now_ms=now_ms)
 
+    async def move(
+        self,
+        orders: Sequence[Order],
+        *,
+        before: OrderState,
+        after: OrderState,
+        detail: str | None,
+        now_ms: int,
+    ) -> tuple[Order, ...]:
+        return await self._commit(
+            booking.move_orders, orders, before=before, after=after, detail=detail, now_ms=now_ms
+        )
+
     async def record(self, settlement: Settlement, *, now_ms: int) -> LedgerReceipt:
         """Write fills, order, successor and event in one transaction.
 

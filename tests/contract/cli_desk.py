@@ -26,7 +26,7 @@ from resources.system_clock import SystemClock
 from resources.wiring import Stores, Venues, open_stores
 from services.cli.world import environment as set_variables
 from tests.contract.cli import Ended, environment, trimtab, write_settings
-from tests.factories import make_order
+from tests.factories import enqueue, make_order
 from tests.fakes.tap import FakeTap
 from tests.plugins.paper import API_KEY, API_SECRET, PaperProcess, running_papers
 from tests.plugins.servers import fresh_database
@@ -77,7 +77,7 @@ class HandDesk:
     def queued(self, stores: Stores, base: str = "BTC", **changes: Any) -> Order:
         """An order in the queue, not sent."""
         order = self.planned(stores, base, **changes)
-        assert stores.queue.enqueue([order]) == 1
+        assert enqueue(stores.queue, [order]) == 1
         self.note(stores, order, OrderState.QUEUED)
         return order
 

@@ -110,6 +110,8 @@ def test_an_order_whose_symbol_turned_busy_is_not_approved_and_never_queued(
     assert [row["state"] for row in ended.json()] == ["expired"]
     with desk.stores() as stores:
         assert stores.queue.stages([order.client_order_id]) == {}
+        unsettled = asyncio.run(stores.ledger.read_unsettled())
+        assert order not in [booked.order for booked in unsettled]
 
 
 def test_nothing_is_approved_under_a_halt(desk: HandDesk) -> None:

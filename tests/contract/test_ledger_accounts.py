@@ -24,8 +24,8 @@ async def test_orders_without_an_end_are_read_the_oldest_first(books: Books) -> 
     await books.ledger.record_planned([early, ended], now_ms=NOW_MS)
     await books.ledger.record(settle(Expired(ended), ()), now_ms=LATER_MS)
     assert await books.ledger.read_unsettled() == (
-        BookedOrder(early, OrderState.PLANNED, NOW_MS),
-        BookedOrder(late, OrderState.IN_DOUBT, LATER_MS),
+        BookedOrder(early, OrderState.PLANNED, NOW_MS, follows=None),
+        BookedOrder(late, OrderState.IN_DOUBT, LATER_MS, follows=None),
     )
 
 
@@ -33,7 +33,7 @@ async def test_orders_without_an_end_are_read_the_oldest_first(books: Books) -> 
 async def test_no_open_state_counts_as_an_end(books: Books, state: OrderState) -> None:
     order = make_order(style="post", leg_rest_base=to_decimal("0.123456789012345678901234"))
     await books.ledger.note(order, state, detail=None, now_ms=NOW_MS)
-    assert await books.ledger.read_unsettled() == (BookedOrder(order, state, NOW_MS),)
+    assert await books.ledger.read_unsettled() == (BookedOrder(order, state, NOW_MS, follows=None),)
 
 
 async def test_turnover_adds_up_what_ended_since_by_portfolio(books: Books) -> None:

@@ -16,6 +16,7 @@ from rebalancer.queue import (
     CallKind,
     Claim,
     Denied,
+    Generation,
     InDoubt,
     NotNow,
     NotNowReason,
@@ -33,8 +34,8 @@ from resources.rate_limit import RateLimit
 from resources.turnover import micro_of, quote_of
 from tests.fakes.bucket import SOON_MS
 from tests.fakes.controls import FakeControls
-from tests.fakes.entry import Entry
 from tests.fakes.permits import FakePermits
+from tests.fakes.queue_entries import GENERATIONS, Entry
 from tests.fakes.tenures import FakeTenures
 from tests.fakes.turnover import FakeTurnover
 
@@ -66,9 +67,9 @@ class FakeQueue(OrderQueue):
         self._known: set[ClientOrderId] = set()
         self._permitted: list[Order] = []
         self._acknowledged: list[ClientOrderId] = []
-        self._is_lost = False
-        self.enqueue(orders)
-        self._is_lost = is_lost
+        for order in orders:
+            self._add(order)
+        self._generation = None if is_lost else next(GENERATIONS)
 
     @property
     def permitted(self) -> tuple[Order, ...]:
@@ -81,21 +82,27 @@ class FakeQueue(OrderQueue):
         return tuple(self._acknowledged)
 
     def is_lost(self) -> bool:
-        return self._is_lost
+        return self._generation is None
+
+    def generation(self) -> Generation:
+        return self._require_whole()
 
     def recover(self, recovery: Recovery) -> int:
         added = sum(self._add_in_doubt(order) for order in recovery.maybe_sent)
-        if self._is_lost:
+        if self._generation is None:
             for portfolio, worth_quote in recovery.turnover_quote.items():
                 self._turnover.add(portfolio, micro_of(worth_quote))
             if recovery.maybe_sent or recovery.turnover_quote:
                 self._permits.begin_after_loss()
-        self._is_lost = False
+            self._generation = next(GENERATIONS)
         return added
 
-    def enqueue(self, orders: Sequence[Order]) -> int:
-        self._require_whole()
-        return sum(self._add(order) for order in orders)
+    def enqueue(
+        self, orders: Sequence[Order], *, generation: Generation
+    ) -> frozenset[ClientOrderId]:
+        if generation != self._require_whole():
+            raise QueueLost("this queue was lost and filled again since")
+        return frozenset(order.client_order_id for order in orders if self._add(order))
 
     def claim(self, tenure: Tenure, *, now_ms: int, lease_ms: int) -> Claim | InDoubt | QueueEmpty:
         assert lease_ms > 0, lease_ms
@@ -227,9 +234,10 @@ class FakeQueue(OrderQueue):
             order, open_orders=open_orders, turnover=self._turnover
         ) or permits.let_out(order.venue)
 
-    def _require_whole(self) -> None:
-        if self._is_lost:
+    def _require_whole(self) -> Generation:
+        if self._generation is None:
             raise QueueLost("this queue is new or has lost its data: recover it first")
+        return self._generation
 
     def _add(self, order: Order) -> int:
         place = (order.portfolio, order.symbol)

@@ -22,6 +22,7 @@ from tests.factories import (
     NOW_MS,
     PORTFOLIO,
     VENUE,
+    enqueue,
     make_order,
     make_raw_rule,
     make_raw_ticker,
@@ -109,7 +110,7 @@ async def test_our_own_trades_explain_themselves() -> None:
     scene = Scene()
     await scene.look()
     scene.clock.advance(60_000)
-    scene.queue.enqueue([make_order("BTC", "sell")])
+    enqueue(scene.queue, [make_order("BTC", "sell")])
     desk = make_desk(scene.venue, scene.queue, scene.ledger, scene.clock)
     await drain(desk, open_tenure(scene.queue), scene.clock)
     assert scene.venue.fills
@@ -155,7 +156,7 @@ async def test_what_an_order_of_ours_may_be_moving_is_not_compared() -> None:
     scene = Scene(told=[HELD, HELD | {"BTC": "2.5"}])
     await scene.look()
     order = make_order("BTC", "sell")
-    scene.queue.enqueue([order])
+    enqueue(scene.queue, [order])
     desk = make_desk(SmallExchange(["silent"]), scene.queue, scene.ledger, scene.clock)
     assert isinstance(await take_step(desk, open_tenure(scene.queue)), Unsettled)
     assert await scene.look() is AccountVerdict.AGREES_SO_FAR
@@ -171,7 +172,7 @@ async def test_a_symbol_at_rest_is_compared_while_another_moves_and_skips_the_cy
         managed=frozenset({*ACCOUNT.managed, Asset("ETH")}),
     )
     await scene.look(account)
-    scene.queue.enqueue([make_order("BTC", "sell")])
+    enqueue(scene.queue, [make_order("BTC", "sell")])
     desk = make_desk(SmallExchange(["silent"]), scene.queue, scene.ledger, scene.clock)
     assert isinstance(await take_step(desk, open_tenure(scene.queue)), Unsettled)
     with pytest.raises(AccountMoved, match="ETH: expected 5, found 6"):
@@ -182,7 +183,7 @@ async def test_a_symbol_at_rest_is_compared_while_another_moves_and_skips_the_cy
 async def fill_late(scene: Scene) -> Order:
     """The books were told that nothing filled; the venue's account says otherwise."""
     order = make_order("BTC", "sell")
-    scene.queue.enqueue([order])
+    enqueue(scene.queue, [order])
     desk = make_desk(scene.venue, scene.queue, scene.ledger, scene.clock)
     await drain(desk, open_tenure(scene.queue), scene.clock)
     scene.ledger = FakeLedger(baselines=scene.ledger.baselines)
@@ -208,7 +209,7 @@ async def test_a_fill_told_late_is_found_although_something_moved_when_it_was_fi
     await scene.look(account)
     order = await fill_late(scene)
     other = make_order("ETH", "sell")
-    scene.queue.enqueue([other])
+    enqueue(scene.queue, [other])
     desk = make_desk(SmallExchange(["silent"]), scene.queue, scene.ledger, scene.clock)
     assert isinstance(await take_step(desk, open_tenure(scene.queue)), Unsettled)
 

@@ -17,7 +17,7 @@ from rebalancer.orders import Order
 from rebalancer.queue import NotNowReason, SendPermit
 from rebalancer.settlement import Fill, LedgerReceipt, Settlement, Submission
 from resources.rate_limit import RateLimit
-from tests.factories import VENUE, make_order
+from tests.factories import VENUE, enqueue, make_order
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
@@ -290,6 +290,6 @@ async def test_an_order_queued_during_the_session_is_taken_as_well() -> None:
     queue, venue = FakeQueue(FakeClock(), orders=ORDERS[:1]), SmallExchange()
     running = asyncio.create_task(make_session(desk_of(venue, queue), idle_ms=300).run())
     await until(lambda: len(venue.sends) == 1)
-    queue.enqueue(ORDERS[1:2])
+    enqueue(queue, ORDERS[1:2])
     report = await in_time(running)
     assert report.states == {OrderState.FILLED: 2}

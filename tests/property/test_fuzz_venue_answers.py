@@ -192,11 +192,14 @@ def test_a_trade_is_found_by_our_id_alone(rows: list[Any]) -> None:
 @example("1764000000000")
 @example("-5")
 @example("1.5")
-def test_a_retry_after_is_whole_seconds_in_bounds_or_unknown(text: str) -> None:
-    wait_ms = read_retry_after_ms({"Retry-After": text})
+@example("Wed, 21 Oct 2026 07:28:00 GMT")
+@example("Wed, 21 Oct 9999 07:28:00 -2400")
+def test_a_retry_after_is_whole_seconds_or_a_date_in_bounds_or_unknown(text: str) -> None:
+    wait_ms = read_retry_after_ms({"Retry-After": text, "Date": text[::-1]}, now_ms=0)
     if wait_ms is not None:
         assert 0 <= wait_ms <= DAYS_3_MS
-        assert text.isascii()
+        assert text.strip().isascii()
+    if text.isascii() and text.strip().isdecimal():
         assert wait_ms == min(Decimal(text) * 1_000, DAYS_3_MS)
 
 
