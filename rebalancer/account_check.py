@@ -88,18 +88,17 @@ async def foreign_orders(desk: AccountDesk, account: Account) -> tuple[OpenOrder
     known = await desk.ledger.read_known(
         account.venue,
         client_order_ids={ClientOrderId(name) for name in named},
-        venue_order_ids={order.venue_order_id for order in standing},
+        venue_keys={order.key for order in standing},
     )
-    ours = known.venue_order_ids | known.ignored_venue_order_ids
     live = {order.client_order_id for order in desk.queue.live_orders(account.portfolio)}
 
     def is_ours(order: OpenOrder) -> bool:
         name = order.client_order_id or ""
         # Some venues keep only the first digits of an id.
         is_live = len(name) >= NAME_DIGITS_MIN and any(key.startswith(name) for key in live)
-        return order.venue_order_id in ours or name in known.client_order_ids or is_live
+        return is_live or known.of_open(order) is not None
 
-    return tuple(order for order in standing if not is_ours(order))
+    return tuple(order for order in standing if not (is_ours(order) or order.key in known.ignored))
 
 
 async def book_late_fills(
@@ -167,9 +166,9 @@ async def _foreign_trades(
     known = await desk.ledger.read_known(
         account.venue,
         client_order_ids=(),
-        venue_order_ids={trade.venue_order_id for trade in trades},
+        venue_keys={trade.order_key for trade in trades},
     )
-    foreign = [trade for trade in trades if trade.venue_order_id not in known.venue_order_ids]
+    foreign = [trade for trade in trades if known.of_trade(trade.order_key) is None]
     if not foreign:
         return "; no trade explains it (a deposit, a withdrawal, a transfer?)"
     told = "; ".join(

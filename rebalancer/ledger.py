@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from rebalancer.account import VenueOrderKey
 from rebalancer.controls import HaltKind, MaintenanceWindow, Scope, TradingHalt
 from rebalancer.order_states import OrderState
 from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
@@ -126,12 +127,12 @@ class Ledger(ABC):
         venue: VenueName,
         *,
         client_order_ids: Collection[ClientOrderId],
-        venue_order_ids: Collection[str],
+        venue_keys: Collection[VenueOrderKey],
     ) -> KnownOrders:
         """Which of these orders at the venue are ours, or were told to be left alone."""
 
     @abstractmethod
     async def record_ignored(
-        self, venue: VenueName, venue_order_id: str, *, actor: str, reason: str, now_ms: int
+        self, venue: VenueName, key: VenueOrderKey, *, actor: str, reason: str, now_ms: int
     ) -> None:
         """Leave an order of the venue, which is not ours, alone for good."""

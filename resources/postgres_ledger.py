@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from rebalancer.account import VenueOrderKey
 from rebalancer.controls import HaltKind, MaintenanceWindow, Scope, TradingHalt
 from rebalancer.ledger import BookedOrder, Ledger
 from rebalancer.order_states import OrderState
@@ -117,25 +118,20 @@ class PostgresLedger(Ledger):
         venue: VenueName,
         *,
         client_order_ids: Collection[ClientOrderId],
-        venue_order_ids: Collection[str],
+        venue_keys: Collection[VenueOrderKey],
     ) -> KnownOrders:
         return await self._commit(
             accounts.read_known,
             venue,
             client_order_ids=client_order_ids,
-            venue_order_ids=venue_order_ids,
+            venue_keys=venue_keys,
         )
 
     async def record_ignored(
-        self, venue: VenueName, venue_order_id: str, *, actor: str, reason: str, now_ms: int
+        self, venue: VenueName, key: VenueOrderKey, *, actor: str, reason: str, now_ms: int
     ) -> None:
         await self._commit(
-            accounts.write_ignored,
-            venue,
-            venue_order_id,
-            actor=actor,
-            reason=reason,
-            now_ms=now_ms,
+            accounts.write_ignored, venue, key, actor=actor, reason=reason, now_ms=now_ms
         )
 
     async def _commit(

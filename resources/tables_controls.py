@@ -97,6 +97,7 @@ ignored_orders = Table(
     "ignored_orders",
     SCHEMA,
     key("venue"),
+    key("symbol"),
     key("venue_order_id"),
     words("actor"),
     words("reason"),

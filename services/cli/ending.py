@@ -99,12 +99,12 @@ async def _gather(order: Order, settings: Settings, stores: Stores) -> Evidence:
         known = await desk.ledger.read_known(
             order.venue,
             client_order_ids=(),
-            venue_order_ids={trade.venue_order_id for trade in trades},
+            venue_keys={trade.order_key for trade in trades},
         )
         return Evidence(
             answer=await venue.look_up(order),
             open_orders=await venue.fetch_open_orders([order.symbol]),
-            trades=tuple(t for t in trades if t.venue_order_id not in known.venue_order_ids),
+            trades=tuple(t for t in trades if known.of_trade(t.order_key) is None),
         )
 
     return await ground.at_venue(ask)

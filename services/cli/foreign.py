@@ -72,7 +72,7 @@ def ignore_order(
         asyncio.run(
             stores.ledger.record_ignored(
                 ground.account.venue,
-                found.venue_order_id,
+                found.key,
                 actor=actor(),
                 reason=reason.strip(),
                 now_ms=SystemClock().now_ms(),
@@ -84,9 +84,16 @@ def ignore_order(
 async def _find(desk: AccountDesk, ground: Ground, venue_order_id: str) -> OpenOrder:
     """The open order of that id, which is not ours yet."""
     foreign = await foreign_orders(desk, ground.account)
-    for order in foreign:
-        if order.venue_order_id == venue_order_id:
-            return order
+    named = [order for order in foreign if order.venue_order_id == venue_order_id]
+    if len(named) > 1:
+        told = "; ".join(describe_open(order) for order in named)
+        raise CommandFailed(
+            f"{len(named)} open orders of venue {ground.account.venue} that are not ours have the "
+            f"id {venue_order_id!r}: {told}. Cancel all but one of them at the venue",
+            Exit.BAD_INPUT,
+        )
+    if named:
+        return named[0]
     listed = "; ".join(describe_open(order) for order in foreign) or "none"
     raise CommandFailed(
         f"venue {ground.account.venue} has no open order {venue_order_id!r} that is not ours or "

@@ -146,7 +146,7 @@ async def test_an_open_order_that_is_not_ours_freezes_the_portfolio() -> None:
 
 
 async def test_an_order_that_was_told_to_be_left_alone_does_not() -> None:
-    ignored = Ignored(VENUE, "v9", "tester", "mine", NOW_MS)
+    ignored = Ignored(VENUE, STRANGER.key, "tester", "mine", NOW_MS)
     scene = Scene(strangers=[STRANGER], ledger=FakeLedger(ignored=[ignored]))
     assert await scene.look() is AccountVerdict.AGREES
 

@@ -162,11 +162,12 @@ ACCOUNTS = (
     """
     CREATE TABLE ignored_orders (
         venue text NOT NULL,
+        symbol text NOT NULL,
         venue_order_id text NOT NULL,
         actor text NOT NULL,
         reason text NOT NULL,
         at timestamptz NOT NULL,
-        PRIMARY KEY (venue, venue_order_id)
+        PRIMARY KEY (venue, symbol, venue_order_id)
     )
     """,
 )
