@@ -146,7 +146,8 @@ def _order_of(
         drift_bps=ZERO,
         urgency=ZERO,
         rules_version=ADOPTED,
-        planned_at_ms=now_ms,
+        # Trades of it are asked for from then on, where the venue cannot be asked by order.
+        planned_at_ms=min(found.placed_at_ms, now_ms),
         expires_at_ms=now_ms + told.order_ttl_ms,
         slice_index=0,
         # Nothing follows on it: what it leaves unfilled was nobody's plan of ours.
