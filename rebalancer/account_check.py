@@ -7,7 +7,13 @@ adopt them in silence. The books are asked first whether the venue told a trade 
 from collections.abc import Sequence
 
 from rebalancer.account import AccountTrade, OpenOrder
-from rebalancer.account_compare import Account, AccountDesk, AccountVerdict, compare
+from rebalancer.account_compare import (
+    CLOCKS_APART_MS,
+    Account,
+    AccountDesk,
+    AccountVerdict,
+    compare,
+)
 from rebalancer.balances import RawBalance
 from rebalancer.controls import HaltKind, Scope, ScopeKind
 from rebalancer.errors import (
@@ -158,6 +164,7 @@ async def _foreign_trades(
     """Name trades that are not ours and moved what moved, where the venue lists any."""
     baseline = await desk.ledger.read_baseline(account.portfolio)
     since_ms = baseline.taken_at_ms if baseline else desk.clock.now_ms() - LATE_FILL_MS
+    since_ms -= CLOCKS_APART_MS  # A venue dates its trades by a clock of its own.
     moved = {change.asset for change in changes}
     trades: list[AccountTrade] = []
     for symbol in account.symbols:

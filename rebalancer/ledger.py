@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from rebalancer.account import VenueOrderKey
 from rebalancer.controls import HaltKind, MaintenanceWindow, Scope, TradingHalt
+from rebalancer.money import Asset
 from rebalancer.order_states import OrderState
 from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
 from rebalancer.precision import MarketRule
@@ -120,6 +121,10 @@ class Ledger(ABC):
         self, portfolio: PortfolioName, *, since_ms: int
     ) -> tuple[BookedFill, ...]:
         """Trades of orders that were settled after `since_ms`, by our clock."""
+
+    @abstractmethod
+    async def read_fee_assets(self, portfolio: PortfolioName, *, since_ms: int) -> frozenset[Asset]:
+        """Assets in which trades settled since paid fees, though they traded another market."""
 
     @abstractmethod
     async def read_known(

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from rebalancer.account import VenueOrderKey
 from rebalancer.controls import HaltKind, MaintenanceWindow, Scope, TradingHalt
 from rebalancer.ledger import BookedOrder, Ledger
+from rebalancer.money import Asset
 from rebalancer.order_states import OrderState
 from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
 from rebalancer.precision import MarketRule
@@ -23,6 +24,7 @@ from resources import postgres_accounts as accounts
 from resources import postgres_booking as booking
 from resources import postgres_controls as controls
 from resources.postgres_connection import transaction
+from resources.postgres_fills import read_fee_assets
 from resources.postgres_rules import NO_PAYLOAD, write_rules
 
 _P = ParamSpec("_P")
@@ -112,6 +114,9 @@ class PostgresLedger(Ledger):
         self, portfolio: PortfolioName, *, since_ms: int
     ) -> tuple[BookedFill, ...]:
         return await self._commit(accounts.read_traded, portfolio, since_ms=since_ms)
+
+    async def read_fee_assets(self, portfolio: PortfolioName, *, since_ms: int) -> frozenset[Asset]:
+        return await self._commit(read_fee_assets, portfolio, since_ms=since_ms)
 
     async def read_known(
         self,

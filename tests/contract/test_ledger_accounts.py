@@ -1,5 +1,6 @@
 """What every Ledger says of accounts: orders under way, trades, baselines, whose order is whose."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -157,3 +158,19 @@ async def test_ignoring_an_order_twice_is_ignoring_it_once(books: Books) -> None
         await books.ledger.record_ignored(VENUE, key, actor=actor, reason="", now_ms=NOW_MS)
     known = await books.ledger.read_known(VENUE, client_order_ids=[], venue_keys=[key])
     assert known.ignored == {key}
+
+
+async def test_an_asset_of_neither_side_that_paid_a_fee_since_is_told(books: Books) -> None:
+    coin = Asset("BNB")
+    told = {
+        "late": (make_order("BTC"), coin, LATER_MS),
+        "early": (make_order("SOL"), Asset("OLD"), NOW_MS - 1),
+        "base": (make_order("ETH"), Asset("ETH"), LATER_MS),
+        "quote": (make_order("ETH", "sell", cycle_id="more"), CASH, LATER_MS),
+        "none": (make_order("ADA"), None, LATER_MS),
+        "theirs": (make_order("DOT", portfolio=OTHER), Asset("KCS"), LATER_MS),
+    }
+    for name, (order, asset, at_ms) in told.items():
+        fill = replace(make_fill(order, "1", trade_id=name), fee_asset=asset)
+        await books.ledger.record(make_settlement(order, fill), now_ms=at_ms)
+    assert await books.ledger.read_fee_assets(PORTFOLIO, since_ms=NOW_MS) == {coin}

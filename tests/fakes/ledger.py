@@ -9,7 +9,7 @@ from rebalancer.account import VenueOrderKey
 from rebalancer.controls import MaintenanceWindow, TradingHalt
 from rebalancer.errors import BooksDisagree
 from rebalancer.ledger import BookedOrder
-from rebalancer.money import ZERO, Symbol, exact, plain
+from rebalancer.money import ZERO, Asset, Symbol, exact, plain
 from rebalancer.order_states import FINAL_STATES, STATES_WITH_FILLS, OrderState, Step, judge_step
 from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
 from rebalancer.reconciliation import Baseline, BookedFill, KnownOrder, KnownOrders
@@ -182,6 +182,17 @@ class FakeLedger(FakeControlsBook):
         ]
         booked.sort(key=lambda one: (one.fill.filled_at_ms, str(one.symbol), one.fill.trade_id))
         return tuple(booked)
+
+    async def read_fee_assets(self, portfolio: PortfolioName, *, since_ms: int) -> frozenset[Asset]:
+        self._require_here()
+        late = [fill for fill, at_ms in self._fills.values() if at_ms >= since_ms]
+        orders = [(fill, self._entries[fill.client_order_id].order) for fill in late]
+        return frozenset(
+            fill.fee_asset
+            for fill, order in orders
+            if order.portfolio == portfolio
+            and fill.fee_asset not in (None, order.symbol.base, order.symbol.quote)
+        )
 
     async def read_known(
         self,

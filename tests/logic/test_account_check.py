@@ -8,20 +8,23 @@ import pytest
 
 from rebalancer.account import OpenOrder
 from rebalancer.account_check import CONFIRM_MS, read_account
-from rebalancer.account_compare import Account, AccountDesk, AccountVerdict
+from rebalancer.account_compare import CLOCKS_APART_MS, Account, AccountDesk, AccountVerdict
 from rebalancer.balances import RawBalance
+from rebalancer.booking import book
 from rebalancer.controls import HaltKind
-from rebalancer.desk import Unsettled
+from rebalancer.desk import Answered, Unsettled
 from rebalancer.errors import AccountMoved
 from rebalancer.money import Asset
 from rebalancer.order_states import OrderState
 from rebalancer.orders import Order
+from rebalancer.sending import send_next
 from rebalancer.settlement import Accepted, NotFound, settle
 from tests.factories import (
     CASH,
     NOW_MS,
     PORTFOLIO,
     VENUE,
+    make_fill,
     make_order,
     make_raw_rule,
     make_raw_ticker,
@@ -220,3 +223,34 @@ async def test_a_fill_told_late_is_found_although_something_moved_when_it_was_fi
     with pytest.raises(AccountMoved, match="the books said unfilled"):
         await scene.look(account)
     assert scene.ledger.entries[order.client_order_id].state is OrderState.FILLED
+
+
+async def test_a_trade_booked_by_a_machine_whose_clock_is_behind_explains_itself() -> None:
+    scene = Scene()
+    await scene.look()
+    scene.clock.advance(100)
+    scene.queue.enqueue([make_order("BTC", "sell")])
+    desk = make_desk(scene.venue, scene.queue, scene.ledger, scene.clock)
+    answered = await send_next(desk, open_tenure(scene.queue))
+    assert isinstance(answered, Answered)
+    behind = FakeClock(scene.clock.now_ms() - CLOCKS_APART_MS)
+    await book(replace(desk, clock=behind), answered)
+    assert scene.venue.fills
+    scene.clock.advance(60_000)
+    assert await scene.look() is AccountVerdict.AGREES
+
+
+async def test_an_asset_that_pays_fees_of_other_markets_is_not_at_rest_while_they_move() -> None:
+    coin = Asset("BNB")
+    held = HELD | {coin: "5"}
+    scene = Scene(told=[held, held | {coin: "4.99"}])
+    account = replace(ACCOUNT, managed=frozenset({*ACCOUNT.managed, coin}))
+    before = make_order("BTC", cycle_id="before", amount_base=Decimal(1))
+    fee = replace(make_fill(before, "1"), fee_asset=coin)
+    ended = settle(Accepted(before, "v0", is_closed=True, filled_base=Decimal(1)), [fee])
+    await scene.ledger.record(ended, now_ms=NOW_MS - 60_000)
+    await scene.look(account)
+    scene.queue.enqueue([make_order("BTC", "sell")])
+    desk = make_desk(SmallExchange(["silent"]), scene.queue, scene.ledger, scene.clock)
+    assert isinstance(await take_step(desk, open_tenure(scene.queue)), Unsettled)
+    assert await scene.look(account) is AccountVerdict.AGREES_SO_FAR
