@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.account import OpenOrder
-from rebalancer.account_check import foreign_orders
+from rebalancer.account_check import find_stray_orders
 from rebalancer.account_compare import AccountDesk
 from rebalancer.money import ZERO
 from rebalancer.order_states import OrderState
@@ -41,7 +41,9 @@ def adopt_order(venue_order_id: str, portfolio: str, *, is_sure: bool, as_json: 
     with chosen_stores() as (settings, stores):
         ground = ground_of(settings, stores, portfolio)
         with progress("asking the venue"):
-            found = asyncio.run(ground.at_venue(lambda desk: _find(desk, ground, venue_order_id)))
+            found = asyncio.run(
+                ground.at_venue(lambda desk: _find(desk, ground, venue_order_id, may_be_ours=False))
+            )
             foreign = asyncio.run(ground.at_venue(lambda desk: _as_ours(desk, ground, found)))
         if not as_json:
             say(
@@ -62,7 +64,9 @@ def ignore_order(
     with chosen_stores() as (settings, stores):
         ground = ground_of(settings, stores, portfolio)
         with progress("asking the venue"):
-            found = asyncio.run(ground.at_venue(lambda desk: _find(desk, ground, venue_order_id)))
+            found = asyncio.run(
+                ground.at_venue(lambda desk: _find(desk, ground, venue_order_id, may_be_ours=True))
+            )
         if not as_json:
             say(
                 f"{describe_open(found)} is left alone. Should it fill, the balances move without "
@@ -81,9 +85,13 @@ def ignore_order(
     _tell("ignored", found, portfolio, as_json=as_json)
 
 
-async def _find(desk: AccountDesk, ground: Ground, venue_order_id: str) -> OpenOrder:
-    """The open order of that id, which is not ours yet."""
-    foreign = await foreign_orders(desk, ground.account)
+async def _find(
+    desk: AccountDesk, ground: Ground, venue_order_id: str, *, may_be_ours: bool
+) -> OpenOrder:
+    """The open order of that id, which is not ours; or whose end is on the books all the same."""
+    stray = await find_stray_orders(desk, ground.account)
+    ended = tuple(order for order, _ in stray.ended.values())
+    foreign = stray.foreign + (ended if may_be_ours else ())
     named = [order for order in foreign if order.venue_order_id == venue_order_id]
     if len(named) > 1:
         told = "; ".join(describe_open(order) for order in named)

@@ -17,6 +17,7 @@ from rebalancer.errors import AccountMoved
 from rebalancer.money import Asset
 from rebalancer.order_states import OrderState
 from rebalancer.orders import Order
+from rebalancer.queue import SendPermit
 from rebalancer.sending import send_next
 from rebalancer.settlement import Accepted, NotFound, settle
 from tests.factories import (
@@ -254,3 +255,43 @@ async def test_an_asset_that_pays_fees_of_other_markets_is_not_at_rest_while_the
     desk = make_desk(SmallExchange(["silent"]), scene.queue, scene.ledger, scene.clock)
     assert isinstance(await take_step(desk, open_tenure(scene.queue)), Unsettled)
     assert await scene.look(account) is AccountVerdict.AGREES_SO_FAR
+
+
+async def rest_though_ended(scene: Scene, order: Order) -> None:
+    """The order rests at the venue, and the books have its end."""
+    post = replace(order, style="post", limit_price_quote=Decimal(40_000))
+    await scene.venue.submit(SendPermit(post, NOW_MS + 60_000))
+    await scene.ledger.record(settle(NotFound(post), ()), now_ms=scene.clock.now_ms())
+
+
+async def test_an_open_order_whose_end_is_on_the_books_freezes_the_portfolio() -> None:
+    scene = Scene()
+    order = make_order("BTC")
+    await rest_though_ended(scene, order)
+    with pytest.raises(AccountMoved, match=r"v1 \(buy .* which the books call not_found"):
+        await scene.look()
+    [halt] = scene.controls.halts()
+    assert halt.kind is HaltKind.FREEZE
+    assert "orders ignore" in halt.reason
+
+
+async def test_an_order_that_ends_while_the_account_is_asked_freezes_nothing() -> None:
+    scene = Scene()
+    order = make_order("BTC")
+    await rest_though_ended(scene, order)
+
+    async def end_there() -> None:
+        await scene.venue.cancel(order, None)
+
+    scene.meanwhile = end_there
+    assert await scene.look() is AccountVerdict.AGREES
+    assert not scene.controls.halts()
+
+
+async def test_an_order_of_the_same_id_in_another_market_is_not_ours() -> None:
+    scene = Scene(strangers=[STRANGER])
+    ours = make_order("ETH")
+    ended = settle(Accepted(ours, STRANGER.venue_order_id, True, Decimal(0)), ())
+    await scene.ledger.record(ended, now_ms=NOW_MS - 60_000)
+    with pytest.raises(AccountMoved, match="1 open orders are not ours: v9"):
+        await scene.look()
