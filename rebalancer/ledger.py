@@ -93,6 +93,14 @@ class Ledger(ABC):
         """Every halt in force, the oldest first."""
 
     @abstractmethod
+    async def mark_paged(self, halt: TradingHalt) -> None:
+        """Note that a person was told of the halt in force of this scope and kind."""
+
+    @abstractmethod
+    async def read_unpaged(self) -> tuple[TradingHalt, ...]:
+        """Every halt in force that nobody was told of, the oldest first."""
+
+    @abstractmethod
     async def record_window(self, window: MaintenanceWindow, *, actor: str, now_ms: int) -> None:
         """Keep a maintenance window; one with the same id is replaced."""
 

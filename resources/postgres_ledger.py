@@ -92,6 +92,12 @@ class PostgresLedger(Ledger):
     async def read_halts(self) -> tuple[TradingHalt, ...]:
         return await self._commit(controls.read_halts)
 
+    async def mark_paged(self, halt: TradingHalt) -> None:
+        await self._commit(controls.mark_paged, halt)
+
+    async def read_unpaged(self) -> tuple[TradingHalt, ...]:
+        return await self._commit(controls.read_halts, unpaged=True)
+
     async def record_window(self, window: MaintenanceWindow, *, actor: str, now_ms: int) -> None:
         await self._commit(controls.write_window, window, actor=actor, now_ms=now_ms)
 

@@ -2,8 +2,8 @@
 
 Some venues cannot be asked for an order by our id (kraken, coinbase, bybit): what they do not list
 proves nothing, so an order in doubt, or one that rested there and is gone, would hold its symbol
-for ever. Belongs here: showing what the venue does list, refusing where it has the order after all, or
-may have it, and booking the end with a name.
+for ever. Belongs here: showing what the venue does list, refusing where it has the order after all,
+or may have it, and booking the end with a name.
 """
 
 import asyncio

@@ -51,6 +51,7 @@ class FakeControlsBook(Ledger):
         self._baselines = list(baselines)
         self._ignored = {(known.venue, known.key): known for known in ignored}
         self._lifted: list[Lifted] = []
+        self._paged: set[tuple[Scope, HaltKind]] = set()
         self._rules: dict[tuple[VenueName, Symbol], MarketRule] = {}
 
     @property
@@ -92,11 +93,21 @@ class FakeControlsBook(Ledger):
 
     async def lift_halt(self, scope: Scope, kind: HaltKind, *, actor: str, now_ms: int) -> bool:
         self._commit()
+        self._paged.discard((scope, kind))
         return self._lift(self._halts.pop((scope, kind), None), actor, now_ms)
 
     async def read_halts(self) -> tuple[TradingHalt, ...]:
         self._require_here()
         return tuple(sorted(self._halts.values(), key=lambda halt: halt.at_ms))
+
+    async def mark_paged(self, halt: TradingHalt) -> None:
+        self._commit()
+        if (halt.scope, halt.kind) in self._halts:
+            self._paged.add((halt.scope, halt.kind))
+
+    async def read_unpaged(self) -> tuple[TradingHalt, ...]:
+        told = await self.read_halts()
+        return tuple(halt for halt in told if (halt.scope, halt.kind) not in self._paged)
 
     async def record_window(self, window: MaintenanceWindow, *, actor: str, now_ms: int) -> None:
         self._commit()

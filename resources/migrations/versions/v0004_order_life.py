@@ -102,6 +102,7 @@ CONTROLS = (
         at timestamptz NOT NULL,
         lifted_at timestamptz,
         lifted_by text,
+        is_paged boolean NOT NULL DEFAULT false,
         CONSTRAINT trading_halts_scope_check
             CHECK (scope = 'all' OR scope ~ '^(venue|portfolio):.'),
         CONSTRAINT trading_halts_lifted_check CHECK ((lifted_at IS NULL) = (lifted_by IS NULL))
