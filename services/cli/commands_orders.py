@@ -159,7 +159,7 @@ def _end(
     is_sure: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Declare an order in doubt absent, where the venue cannot be asked for it."""
+    """Declare an order absent that has no end, where the venue cannot be asked for it."""
     from services.cli.ending import end_order
 
     end_order(order, reason=reason, is_sure=is_sure, as_json=as_json)

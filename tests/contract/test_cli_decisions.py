@@ -181,6 +181,38 @@ def test_an_order_that_the_venue_has_is_never_declared_absent(desk: HandDesk) ->
     expect(ended, GOAL_MISSED, "is not absent", "trimtab drain")
 
 
+def test_an_order_that_was_seen_just_now_is_not_declared_absent(desk: HandDesk) -> None:
+    with desk.stores() as stores:
+        order = desk.permitted(stores, **resting())
+        desk.note(stores, order, OrderState.OPEN)
+    name = order.client_order_id
+    end = ("orders", "end", name, "--reason", "gone", "--yes")
+    expect(desk.run(*end), GOAL_MISSED, "is open since", "drain.lease_ms")
+
+
+def test_an_order_that_still_rests_is_never_declared_absent(desk: HandDesk) -> None:
+    with desk.stores() as stores:
+        order = desk.permitted(stores, **resting())
+        desk.note(stores, order, OrderState.OPEN, ago_ms=HOUR_MS)
+    name = order.client_order_id
+    end = ("orders", "end", name, "--reason", "gone", "--yes")
+    placed = SendPermit(order, SystemClock().now_ms() + HOUR_MS)
+    desk.at_venue(lambda venue: venue.submit(placed))
+    expect(desk.run(*end), GOAL_MISSED, "is not absent", "(open)")
+
+
+def test_an_order_that_rested_and_is_gone_is_declared_absent(desk: HandDesk) -> None:
+    with desk.stores() as stores:
+        order = desk.permitted(stores, **resting())
+        desk.note(stores, order, OrderState.OPEN, ago_ms=HOUR_MS)
+    name = order.client_order_id
+    expect(desk.run("orders", "end", name, "--reason", "gone", "--yes"), 0)
+    with desk.stores() as stores:
+        assert stores.queue.stages([name]) == {}
+        (row,) = stores.archive.read_orders(limit=1)
+    assert row.state is OrderState.NOT_FOUND
+
+
 def test_a_queue_that_was_lost_is_filled_again_before_an_approval(desk: HandDesk) -> None:
     with desk.stores() as stores:
         order = desk.awaiting(stores)

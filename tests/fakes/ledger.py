@@ -5,13 +5,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from rebalancer.account import VenueOrderKey
 from rebalancer.controls import MaintenanceWindow, TradingHalt
 from rebalancer.errors import BooksDisagree
 from rebalancer.ledger import BookedOrder
-from rebalancer.money import ZERO, Symbol, exact, plain
+from rebalancer.money import ZERO, Asset, Symbol, exact, plain
 from rebalancer.order_states import FINAL_STATES, STATES_WITH_FILLS, OrderState, Step, judge_step
 from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
-from rebalancer.reconciliation import Baseline, BookedFill, KnownOrders
+from rebalancer.reconciliation import Baseline, BookedFill, KnownOrder, KnownOrders
 from rebalancer.settlement import Accepted, Fill, LedgerReceipt, Settlement
 from tests.fakes.ledger_controls import FakeControlsBook, Ignored
 from tests.fakes.ledger_entries import Entry, Event
@@ -173,23 +174,33 @@ class FakeLedger(FakeControlsBook):
         booked.sort(key=lambda one: (one.fill.filled_at_ms, str(one.symbol), one.fill.trade_id))
         return tuple(booked)
 
+    async def read_fee_assets(self, portfolio: PortfolioName, *, since_ms: int) -> frozenset[Asset]:
+        self._require_here()
+        late = [fill for fill, at_ms in self._fills.values() if at_ms >= since_ms]
+        orders = [(fill, self._entries[fill.client_order_id].order) for fill in late]
+        return frozenset(
+            fill.fee_asset
+            for fill, order in orders
+            if order.portfolio == portfolio
+            and fill.fee_asset not in (None, order.symbol.base, order.symbol.quote)
+        )
+
     async def read_known(
         self,
         venue: VenueName,
         *,
         client_order_ids: Collection[ClientOrderId],
-        venue_order_ids: Collection[str],
+        venue_keys: Collection[VenueOrderKey],
     ) -> KnownOrders:
         self._require_here()
-        ours = [entry for entry in self._entries.values() if entry.order.venue == venue]
-        theirs = {entry.venue_order_id for entry in ours if entry.venue_order_id is not None}
-        ignored = {name for at, name in self._ignored if at == venue}
-        return KnownOrders(
-            client_order_ids=frozenset(client_order_ids)
-            & {entry.order.client_order_id for entry in ours},
-            venue_order_ids=frozenset(venue_order_ids) & theirs,
-            ignored_venue_order_ids=frozenset(venue_order_ids) & ignored,
+        ours = {_known_of(e) for e in self._entries.values() if e.order.venue == venue}
+        asked = frozenset(
+            known
+            for known in ours
+            if known.client_order_id in client_order_ids or known.venue_key in venue_keys
         )
+        ignored = {key for at, key in self._ignored if at == venue}
+        return KnownOrders(asked, frozenset(venue_keys) & ignored)
 
     def _judge(self, booked: Entry, settlement: Settlement) -> Step:
         """What the settlement means for the books; raises before anything is written."""
@@ -258,6 +269,12 @@ class FakeLedger(FakeControlsBook):
         self, client_order_id: ClientOrderId, state: OrderState, detail: str | None, now_ms: int
     ) -> None:
         self._events.append(Event(client_order_id, now_ms, state, detail))
+
+
+def _known_of(entry: Entry) -> KnownOrder:
+    order, name = entry.order, entry.venue_order_id
+    key = None if name is None else VenueOrderKey(order.symbol, name)
+    return KnownOrder(order.client_order_id, entry.state, key)
 
 
 def _two_ends(booked: Entry, settlement: Settlement) -> str:
