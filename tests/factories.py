@@ -133,6 +133,7 @@ def make_context(cycle_id: str = "c1", **changes: Any) -> PlanContext:
         "portfolio": PORTFOLIO,
         "venue": VENUE,
         "busy": {},
+        "cycle_quote_spent": ZERO,
         "turnover_quote_today": ZERO,
         "books": {},
     }

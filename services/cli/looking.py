@@ -70,6 +70,7 @@ def plan_for(
         portfolio=name,
         venue=VenueName(portfolio.venue),
         busy=reserved_cash(under_way.live, taker_fee_bps=venue.taker_fee_bps),
+        cycle_quote_spent=ZERO,
         turnover_quote_today=under_way.turnover_quote_today,
         books={} if under_way.stop else _books(settings, portfolio, symbols, tap),
         stop=under_way.stop,
