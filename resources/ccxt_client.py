@@ -10,19 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from rebalancer.errors import BadData
+from resources.retry_after import read_retry_after_ms
 from resources.system_clock import SystemClock
 
-RETRY_AFTER_MS_MAX = 3 * 86_400_000
-"""The longest ban known (Binance: three days). An order asleep for longer would never wake."""
-DATE_LENGTH_MAX = 64
-EPOCH = datetime.fromtimestamp(0, UTC)
 _EVIDENCE = "trimtab_evidence"
 # Each task has its own value, so orders sent side by side do not see each other's answers.
 _SUCCEEDED: ContextVar[bool] = ContextVar("succeeded", default=False)
@@ -112,38 +106,6 @@ def real_url(url: str, origins: Mapping[str, str]) -> str:
         return url
     longest = max(known, key=len)
     return origins[longest] + url[len(longest) :]
-
-
-def read_retry_after_ms(headers: Mapping[str, str] | None, *, now_ms: int) -> int | None:
-    """The venue's Retry-After in milliseconds, in bounds; None when absent or not readable.
-
-    A date is counted from the date of the answer itself, so that clocks apart do no harm; `now_ms`
-    stands in where the answer has none.
-    """
-    told = {name.lower(): value.strip() for name, value in (headers or {}).items()}
-    value = told.get("retry-after", "")
-    if not value.isascii():
-        return None
-    if value.isdecimal():
-        return int(min(Decimal(value) * 1_000, Decimal(RETRY_AFTER_MS_MAX)))
-    until_ms = _read_date_ms(value)
-    if until_ms is None:
-        return None
-    answered_at_ms = _read_date_ms(told.get("date", ""))
-    since_ms = now_ms if answered_at_ms is None else answered_at_ms
-    return min(max(0, until_ms - since_ms), RETRY_AFTER_MS_MAX)
-
-
-def _read_date_ms(text: str) -> int | None:
-    """A date of HTTP (RFC 9110, 5.6.7) as epoch milliseconds; None for anything else."""
-    try:
-        found = parsedate_to_datetime(text[:DATE_LENGTH_MAX])
-    except (ValueError, OverflowError):
-        return None
-    if found.tzinfo is None:
-        # The standard library's word for "-0000": a time in UTC from nowhere in particular.
-        found = found.replace(tzinfo=UTC)
-    return (found - EPOCH) // timedelta(milliseconds=1)
 
 
 def pick(row: Any, place: int | str) -> Any:

@@ -16,7 +16,7 @@ from rebalancer.latency import LatencyEstimate
 from rebalancer.orders import VenueName
 from rebalancer.ports import Clock
 from rebalancer.venue_tap import VenueTap
-from resources.ccxt_client import RETRY_AFTER_MS_MAX, evidence_of
+from resources.ccxt_client import evidence_of
 from resources.ccxt_dialects import dialect_of
 from resources.ccxt_errors import (
     ancestry,
@@ -26,6 +26,7 @@ from resources.ccxt_errors import (
     is_silence,
     retry_after_ms,
 )
+from resources.retry_after import RETRY_AFTER_MS_MAX
 
 GRACE_MS = 500
 """The client's own timeout goes first; this one catches what that misses."""

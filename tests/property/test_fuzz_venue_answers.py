@@ -16,7 +16,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from rebalancer.errors import BadData
 from rebalancer.money import to_decimal
 from rebalancer.settlement import Accepted
-from resources.ccxt_client import load_json, read_retry_after_ms
+from resources.ccxt_client import load_json
 from resources.ccxt_errors import explain
 from resources.ccxt_market_reading import raw_rule, raw_ticker
 from resources.ccxt_reading import (
@@ -28,6 +28,7 @@ from resources.ccxt_reading import (
     read_fill,
 )
 from resources.postgres_rows import storable
+from resources.retry_after import read_retry_after_ms
 from resources.tables_columns import EpochMs
 from tests.factories import NOW_MS, make_order, make_symbol
 from tests.property.junk import DEEP, ODD_NUMBERS, changed, texts, values, written

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from resources.ccxt_client import load_json, read_retry_after_ms, real_url, reroute
+from resources.ccxt_client import load_json, real_url, reroute
 from resources.ccxt_dialects import DIALECTS, Dialect, dialect_of
+from resources.retry_after import read_retry_after_ms
 from tests.factories import make_order
 
 API = {
