@@ -199,11 +199,15 @@ class OrderQueue(VenueTap):
         """Count one look-up that found nothing; look again at `retry_at_ms`. Raises LeaseLost."""
 
     @abstractmethod
-    def acknowledge(self, receipt: LedgerReceipt) -> None:
+    def acknowledge(self, receipt: LedgerReceipt) -> bool:
         """Remove an order that is on the books, and queue its successor in the same step.
 
         What the order really traded takes the place of what its permit had reserved of the day's
         turnover.
+
+        Returns:
+            Whether the successor was turned away because another order holds its symbol: then it
+            never was in the queue, and nothing of it was sent.
         """
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """The step from the books into the queue, for plans and for what a person approved.
 
 Belongs here: who may queue an order, and the end of one that the queue did not take. Everybody who
-queues an order comes through here; only a successor goes with the receipt of the order before it.
+queues an order comes through here; a successor goes with the receipt of the order before it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from rebalancer.order_states import OrderState
 from rebalancer.orders import ClientOrderId, Order
 from rebalancer.ports import OrderQueue
 from rebalancer.queue import Generation
-from rebalancer.settlement import Expired, settle
+from rebalancer.settlement import Expired, LedgerReceipt, settle
 
 LOST_MEANWHILE = "the queue lost its data before it could take the order"
 RECOVERED_MEANWHILE = "the queue was filled from the books before it could take the order"
@@ -70,9 +70,28 @@ async def hand_over(
         unsent = _refused([one for one in mine if one.client_order_id not in queued], queue)
     for order in mine:
         if why := unsent.get(order.client_order_id):
-            settlement = settle(Expired(order, why), ())
-            queue.acknowledge(await ledger.record(settlement, now_ms=now_ms))
+            await _end_unsent(order, why, queue, ledger, now_ms=now_ms)
     return HandedOver(queued, unsent)
+
+
+async def hand_on(
+    receipt: LedgerReceipt, queue: OrderQueue, ledger: Ledger, *, now_ms: int
+) -> None:
+    """Take a booked order out of the queue; its successor goes in, or ends here as unsent."""
+    successor = receipt.successor
+    if queue.acknowledge(receipt) and successor is not None:
+        await _end_unsent(successor, _is_busy(successor), queue, ledger, now_ms=now_ms)
+
+
+async def _end_unsent(
+    order: Order, why: str, queue: OrderQueue, ledger: Ledger, *, now_ms: int
+) -> None:
+    receipt = await ledger.record(settle(Expired(order, why), ()), now_ms=now_ms)
+    queue.acknowledge(receipt)
+
+
+def _is_busy(order: Order) -> str:
+    return f"another order of {order.symbol} is under way"
 
 
 def _refused(orders: Sequence[Order], queue: OrderQueue) -> dict[ClientOrderId, str]:
@@ -81,6 +100,6 @@ def _refused(orders: Sequence[Order], queue: OrderQueue) -> dict[ClientOrderId, 
     return {
         order.client_order_id: RECOVERED_MEANWHILE
         if order.client_order_id in held
-        else f"another order of {order.symbol} is under way"
+        else _is_busy(order)
         for order in orders
     }

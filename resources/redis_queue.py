@@ -178,13 +178,15 @@ class RedisOrderQueue(OrderQueue):
     def note_absent(self, doubt: InDoubt, *, retry_at_ms: int) -> None:
         self._give_back("note_absent", doubt, retry_at_ms)
 
-    def acknowledge(self, receipt: LedgerReceipt) -> None:
+    def acknowledge(self, receipt: LedgerReceipt) -> bool:
         order_id, successor = receipt.client_order_id, receipt.successor
         paid = micro_of(receipt.paid_quote)
         next_one = () if successor is None else (*_row(successor), micro_of_order(successor))
         reply = self._scripts.run("acknowledge", order_id, self._known_ms, paid, *next_one)
-        if texts(reply) != ["acknowledged"]:
-            raise self._replies.refusal(order_id, reply)
+        match texts(reply):
+            case ["acknowledged", turned_away]:
+                return turned_away == "1"
+        raise self._replies.refusal(order_id, reply)
 
     def live_orders(self, portfolio: PortfolioName) -> tuple[Order, ...]:
         _, *found = self._scripts.run("live_orders", portfolio)

@@ -167,7 +167,7 @@ class FakeQueue(OrderQueue):
     def note_absent(self, doubt: InDoubt, *, retry_at_ms: int) -> None:
         self._give_back(doubt, retry_at_ms).absences += 1
 
-    def acknowledge(self, receipt: LedgerReceipt) -> None:
+    def acknowledge(self, receipt: LedgerReceipt) -> bool:
         order_id, successor = receipt.client_order_id, receipt.successor
         is_news = order_id not in self._known
         self._known.add(order_id)
@@ -178,9 +178,11 @@ class FakeQueue(OrderQueue):
             self._turnover.add(entry.order.portfolio, micro_of(receipt.paid_quote))
         if successor is not None and entry is not None:
             self._add(successor)
-        elif successor is not None and is_news:
+            return successor.client_order_id not in self._known
+        if successor is not None and is_news:
             # An end never heard of: whether the successor was sent since, only the venue can say.
             self._add_in_doubt(successor)
+        return False
 
     def live_orders(self, portfolio: PortfolioName) -> tuple[Order, ...]:
         self._require_whole()

@@ -11,8 +11,9 @@ from rebalancer.order_states import OrderState
 from rebalancer.orders import ClientOrderId, Order
 from rebalancer.ports import OrderQueue
 from rebalancer.queue import Generation, Recovery, Stage
-from rebalancer.queueing import LOST_MEANWHILE, RECOVERED_MEANWHILE, HandedOver, hand_over
+from rebalancer.queueing import LOST_MEANWHILE, RECOVERED_MEANWHILE, HandedOver, hand_on, hand_over
 from rebalancer.recovery import PLANNED_GRACE_MS, recover_queue
+from tests.contract.order_queue.steps import receipt_of
 from tests.factories import NOW_MS, make_order
 from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.clock import FakeClock
@@ -145,3 +146,15 @@ async def test_an_order_that_is_not_queued_on_the_books_is_never_put_in_doubt(
     assert await scene.recover() == 0
     is_planned = before is OrderState.PLANNED
     assert scene.state(ORDER) is (OrderState.EXPIRED if is_planned else WAITS)
+
+
+async def test_a_successor_whose_symbol_is_held_ends_at_once_as_never_sent() -> None:
+    before, in_the_way = make_order(), make_order(cycle_id="c2")
+    successor = make_order(attempt=1)
+    scene = Scene()
+    scene.queue = FakeQueue(scene.clock, is_lost=True)
+    scene.queue.recover(Recovery((before, in_the_way), {}))
+    await scene.ledger.record_planned([before, successor], now_ms=NOW_MS)
+    await hand_on(receipt_of(before, successor), scene.queue, scene.ledger, now_ms=NOW_MS)
+    assert scene.state(successor) is OrderState.EXPIRED
+    assert scene.queue.live_orders(before.portfolio) == (in_the_way,)

@@ -272,3 +272,20 @@ def test_a_claim_gets_no_permit_from_a_queue_without_a_generation(
         with pytest.raises(QueueLost):
             queue.permit(open_gate(claim))
         assert queue.depth().in_doubt == 0
+
+
+def test_a_successor_is_turned_away_while_another_order_holds_its_symbol(
+    server: QueueServer, now_ms: int
+) -> None:
+    """Several orders of a symbol come back from a loss; none of their slices may join them."""
+    queue = server.connect()
+    both = (make_order(), make_order(cycle_id="c2"))
+    queue.recover(Recovery(both, {}))
+    successor = make_order(attempt=1)
+    assert queue.acknowledge(receipt_of(both[0], successor))
+    assert not queue.stages([successor.client_order_id])
+    assert queue.live_orders(PORTFOLIO) == (both[1],)
+    later = make_order(cycle_id="c2", attempt=1)
+    assert not queue.acknowledge(receipt_of(both[1], later))
+    assert not queue.acknowledge(receipt_of(both[1], later))
+    assert claim_order(queue, open_slot(queue), now_ms).order == later
