@@ -32,6 +32,9 @@ RENEW_MS = 1_000
 TENURE_TTL_MS = 3_000
 PROBE_MS = 1_000
 POLL_MS = 25
+LOOK_MS = 100
+LOOK_MS_MIN = 5
+"""How often a worker looks for orders that it heard nothing of, at least and at most."""
 RECENT_MAX = 200
 PUT_OFF_MAX = 100
 """How many orders whose venue's budget is spent are put off before the session waits for it: those
@@ -185,21 +188,22 @@ class DrainSession:
 
     async def _step(self, tenure: Tenure) -> int:
         """Handle at most one order. Returns how long to wait before the next, in ms."""
+        news = self._desk.line.news
         try:
             step = await send_next(self._desk, tenure)
             if isinstance(step, QueueEmpty):
-                return POLL_MS
+                return await self._await_orders(step, news)
             self._active_at = _now()
             match step:
                 case NotNow():
                     return self._put_off_by(step)
-                case GateHeld(detail=reason):
+                case GateHeld():
                     self.report.held += 1
-                    self.report.last_hold = reason
+                    self.report.last_hold = step.detail
                     return 0
-                case Answered(claim=claim):
+                case Answered():
                     self._put_off = 0
-                    return await self._book(step, claim.order)
+                    return await self._book(step, step.claim.order)
         except LeaseLost:
             # The order is with another session now, or the whole slot is: the renewal will tell.
             return POLL_MS
@@ -207,6 +211,12 @@ class DrainSession:
             # One order that cannot be read or placed: leased, so that it holds nobody up.
             self._unreadable = error
             return POLL_MS
+
+    async def _await_orders(self, empty: QueueEmpty, news: int) -> int:
+        now_ms, due_ms = self._desk.clock.now_ms(), empty.next_at_ms
+        for_ms = LOOK_MS if due_ms is None else min(LOOK_MS, max(LOOK_MS_MIN, due_ms - now_ms))
+        await self._desk.line.await_news(since=news, for_ms=for_ms)
+        return 0
 
     def _put_off_by(self, wait: NotNow) -> int:
         """The order is put off itself. A spent rate is spent for all others of its venue too."""
@@ -277,8 +287,7 @@ class DrainSession:
                 self.stop("idle")
 
     def _is_idle(self) -> bool:
-        depth = self._desk.queue.depth()
-        return depth.waiting == 0 and depth.in_doubt == 0
+        return self._desk.queue.depth().is_empty
 
     async def _every(self, period_ms: int, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:

@@ -27,3 +27,12 @@ class DrainLine(ABC):
     @abstractmethod
     async def acknowledge(self, receipt: LedgerReceipt) -> bool:
         """Remove an order that is on the books; see OrderQueue."""
+
+    @property
+    @abstractmethod
+    def news(self) -> int:
+        """How often it was heard that orders came. Read it before a claim that may find nothing."""
+
+    @abstractmethod
+    async def await_news(self, *, since: int, for_ms: int) -> None:
+        """Return when `news` has grown beyond `since`, or after `for_ms`: news may get lost."""

@@ -141,6 +141,10 @@ class QueueDepth:
     urgency_max: Decimal
     oldest_planned_at_ms: int | None
 
+    @property
+    def is_empty(self) -> bool:
+        return self.waiting == 0 and self.in_doubt == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Recovery:

@@ -4,11 +4,13 @@ Commands are never repeated by the client: a script whose answer was lost may ha
 the caller knows whether asking again is harmless.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from urllib.parse import urlsplit
 
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
@@ -41,6 +43,18 @@ def open_redis(url: str) -> Redis:
             f"{_without_password(url)}"
         ) from problem
     return client
+
+
+@asynccontextmanager
+async def open_async_redis(url: str) -> AsyncIterator[AsyncRedis]:
+    """A client for one event loop, without a limit for how long an answer takes: for listening."""
+    client = AsyncRedis.from_url(
+        url, socket_connect_timeout=CONNECT_SECONDS, retry=AsyncRetry(NoBackoff(), 0)
+    )
+    try:
+        yield client
+    finally:
+        await client.aclose()
 
 
 def place_of(client: Redis) -> str:

@@ -181,6 +181,11 @@ class RedisOrderQueue(OrderQueue):
         words = (order_id, self._known_ms, paid, *next_one)
         return ScriptCall("acknowledge", words, partial(self._replies.turned_away, order_id))
 
+    @property
+    def news_channel(self) -> str:
+        """Where the scripts tell that orders came."""
+        return self._scripts.key("news")
+
     def ask_together(self, calls: Sequence[ScriptCall[Any]]) -> list[Any]:
         """Several of these at once: one trip, and each has its answer or its own exception."""
         return self._scripts.ask_together(calls)

@@ -18,6 +18,7 @@ What lies where, all under one hash tag `{name}:`
     halts     hash  scope|kind → JSON               windows   hash  id → a maintenance window
     taps      hash  venue → closed until            generation        when this queue was begun
     flights:VENUE   zset  attempt to send → until when it counts against the venue's rate
+    news      channel, told when orders came
 
 An order that is not sent is in exactly one of ready, parked and later; a sent one is in sent. A
 group is a cycle and a portfolio. Sorted sets are used as text that sorts, so that a priority of 24
@@ -51,6 +52,7 @@ PARTS = (
     "orders", "ranks", "ready", "parked", "later", "sent", "claims", "tries", "absences",
     "ranked", "planned", "live", "sells", "waking", "known", "sequence", "tenures", "buckets",
     "generation", "halts", "windows", "taps", "turnover", "reserved", "sent_at", "open", "flights",
+    "news",
 )  # fmt: skip
 """The keys, in the order in which prelude.lua names them."""
 

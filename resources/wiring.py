@@ -5,7 +5,7 @@ second that commands which only look should not pay.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -40,7 +40,7 @@ class Stores:
     archive: "PostgresArchive"
     ledger: Ledger
     queue: OrderQueue
-    line: DrainLine
+    open_line: Callable[[], AbstractAsyncContextManager[DrainLine]]
     controls: TradingControls
     marks: "SentMarks"
 
@@ -107,7 +107,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
     from resources.postgres_connection import open_engine
     from resources.postgres_ledger import PostgresLedger
     from resources.postgres_schema import bring_up_to_date
-    from resources.redis_line import RedisLine
+    from resources.redis_line import open_line
 
     with (
         server_urls(settings) as urls,
@@ -121,7 +121,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
                 archive=PostgresArchive(engine),
                 ledger=PostgresLedger(engine),
                 queue=queue,
-                line=RedisLine(queue),
+                open_line=partial(open_line, queue, urls.redis_url),
                 controls=controls,
                 marks=marks,
             )

@@ -30,4 +30,5 @@ end
 if ARGV[4] then add(ARGV[4], ARGV[5], ARGV[6], known_ms) end
 local is_turned_away = ARGV[4] and not is_known(ARGV[4])
 if order.is_sell and redis.call('HEXISTS', SELLS, order.group) == 0 then wake(order.group) end
+if ARGV[4] or order.is_sell then tell_news() end
 return {'acknowledged', is_turned_away and 1 or 0}

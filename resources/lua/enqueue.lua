@@ -9,4 +9,5 @@ for index = 3, #ARGV, 3 do
     table.insert(added, ARGV[index])
   end
 end
+if #added > 1 then tell_news() end
 return added

@@ -1,7 +1,7 @@
 -- Stands in front of every script: the names of the keys, and the steps that several scripts share.
 local ORDERS, RANKS, READY, PARKED, LATER, SENT, CLAIMS, TRIES, ABSENCES, RANKED, PLANNED, LIVE,
   SELLS, WAKING, KNOWN, SEQUENCE, TENURES, BUCKETS, GENERATION, HALTS, WINDOWS, TAPS, TURNOVER,
-  RESERVED, SENT_AT, OPEN, FLIGHTS = unpack(KEYS)
+  RESERVED, SENT_AT, OPEN, FLIGHTS, NEWS = unpack(KEYS)
 
 -- The most orders one script moves. The rest waits for the next call, so no call takes long.
 local MOVES_MAX = 100
@@ -131,6 +131,11 @@ local function add(id, text, rank_head, known_ms)
     redis.call('ZADD', READY, 0, rank)
   end
   return 1
+end
+
+-- Whoever waits for orders looks now and not a moment later. It is told, not kept: it may get lost.
+local function tell_news()
+  redis.call('PUBLISH', NEWS, '')
 end
 
 -- The day of a portfolio's turnover, and its sum. A clock set back over midnight begins no new day.

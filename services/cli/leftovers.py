@@ -52,7 +52,7 @@ async def _retire(
 ) -> None:
     """End every order of these portfolios that may be claimed now."""
     depth = stores.queue.depth()
-    if depth.waiting == 0 and depth.in_doubt == 0:
+    if depth.is_empty:
         return
     tenure = stores.queue.open_tenure(MAIN_SLOT, owner=ACTOR, ttl_ms=TENURE_MS)
     if tenure is None:

@@ -24,6 +24,7 @@ from tests.assets.location import (
 )
 from tests.factories import make_raw_rule
 from tests.fakes.alarm import RecordingAlarm
+from tests.fakes.line import OneByOne
 from tests.fakes.venue import FakeVenue
 from tests.logic.session import GATE
 
@@ -48,7 +49,7 @@ async def drain(venue: FakeVenue, stores: Stores) -> None:
         venues={VENUE: venue},
         gates={VENUE: GATE},
         queue=stores.queue,
-        line=stores.line,
+        line=OneByOne(stores.queue),
         controls=stores.controls,
         ledger=stores.ledger,
         alarm=RecordingAlarm(),

@@ -164,7 +164,7 @@ def _drain_dry(supervisor: Supervisor, queue: OrderQueue) -> None:
     while time.monotonic() < deadline:
         supervisor.tend_drains()
         depth = _depth(queue)
-        if depth is not None and depth.waiting == 0 and depth.in_doubt == 0:
+        if depth is not None and depth.is_empty:
             return
         time.sleep(0.05)
 

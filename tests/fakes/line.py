@@ -1,10 +1,14 @@
 """DrainLine that asks a queue one step after the other."""
 
+import asyncio
+
 from rebalancer.drain_line import DrainLine
 from rebalancer.gate import GateOpen
 from rebalancer.ports import OrderQueue
 from rebalancer.queue import Claim, Denied, InDoubt, NotNow, QueueEmpty, SendPermit, Tenure
 from rebalancer.settlement import LedgerReceipt
+
+LOOK_MS = 10
 
 
 class OneByOne(DrainLine):
@@ -23,3 +27,12 @@ class OneByOne(DrainLine):
 
     async def acknowledge(self, receipt: LedgerReceipt) -> bool:
         return self._queue.acknowledge(receipt)
+
+    @property
+    def news(self) -> int:
+        return 0
+
+    async def await_news(self, *, since: int, for_ms: int) -> None:
+        """It hears nothing, and looks often."""
+        del since
+        await asyncio.sleep(min(for_ms, LOOK_MS) / 1_000)
