@@ -11,6 +11,7 @@ import pytest
 from rebalancer.errors import StoreUnavailable
 from rebalancer.gate import GateOpen
 from rebalancer.halting import freeze_of
+from rebalancer.order_states import OrderState
 from rebalancer.orders import Order
 from rebalancer.queue import MAIN_SLOT, Claim, Recovery, SendPermit
 from resources.settings import Settings
@@ -158,7 +159,7 @@ def test_a_queue_that_redis_has_lost_is_filled_from_the_books_and_drained(
 ) -> None:
     order = make_queueable_order()
     halt = freeze_of(order.portfolio, "balances moved without us", now_ms=order.planned_at_ms)
-    asyncio.run(stores.ledger.record_planned([order], now_ms=order.planned_at_ms))
+    asyncio.run(_book_as_queued(stores, order))
     asyncio.run(stores.ledger.record_halt(halt))
     assert stores.queue.is_lost()
     [request], _ = tick(make_venue())
@@ -166,6 +167,15 @@ def test_a_queue_that_redis_has_lost_is_filled_from_the_books_and_drained(
     assert stores.queue.live_orders(order.portfolio) == (order,)
     assert stores.controls.halts() == (halt,)
     assert not stores.queue.is_lost()
+
+
+async def _book_as_queued(stores: Stores, order: Order) -> None:
+    now_ms, queued = order.planned_at_ms, OrderState.QUEUED
+    await stores.ledger.record_planned([order], now_ms=now_ms)
+    moved = await stores.ledger.move(
+        [order], before=OrderState.PLANNED, after=queued, detail=None, now_ms=now_ms
+    )
+    assert moved == (order,)
 
 
 def test_one_window_asks_under_one_run_key(tick: Tick, stores: Stores) -> None:
