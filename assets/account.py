@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from rebalancer.account_check import read_account
 from rebalancer.account_compare import Account, AccountDesk, AccountVerdict
 from rebalancer.balances import RawBalance
-from rebalancer.errors import VenueUnavailable
 from rebalancer.orders import PortfolioName, VenueName
 from rebalancer.ports import Alarm, Clock, Venue
 from rebalancer.recovery import recover_queue
@@ -48,13 +47,7 @@ class AccountReader:
             clock=self.clock,
             pause=self.pause,
         )
-        account = account_of(name, portfolio)
-        try:
-            return await read_account(desk, account)
-        except VenueUnavailable as error:
-            if error.is_rate_limit and error.retry_after_ms > 0:
-                stores.queue.close_tap(account.venue, for_ms=error.retry_after_ms)
-            raise
+        return await read_account(desk, account_of(name, portfolio))
 
 
 def account_of(name: PortfolioName, portfolio: PortfolioSettings) -> Account:

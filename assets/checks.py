@@ -14,6 +14,7 @@ from assets.charts import rejected_md
 from rebalancer.faults import Rejected
 from rebalancer.orders import CycleId, VenueName
 from rebalancer.ports import Venue
+from rebalancer.venue_tap import VenueTap
 from resources.wiring import Venues
 
 CYCLE_TAG = "trimtab/cycle_id"
@@ -55,11 +56,13 @@ def rows_verdict(check: str, rejected: Sequence[Rejected], *, sound: int) -> dg.
     )
 
 
-def fetch(venues: Venues, name: VenueName, read: Callable[[Venue], Awaitable[Fetched]]) -> Fetched:
+def fetch(
+    venues: Venues, name: VenueName, tap: VenueTap, read: Callable[[Venue], Awaitable[Fetched]]
+) -> Fetched:
     """Connect to a venue, read once, and leave. Raises what the port's reads raise."""
 
     async def connect_and_read() -> Fetched:
-        async with venues.connect(name) as venue:
+        async with venues.connect(name, tap) as venue:
             return await read(venue)
 
     return asyncio.run(connect_and_read())

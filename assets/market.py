@@ -22,6 +22,7 @@ from rebalancer.orders import VenueName
 from rebalancer.ports import Clock
 from rebalancer.precision import MarketRule, read_rule
 from rebalancer.quotes import Quote, read_ticker
+from rebalancer.venue_tap import VenueTap
 from resources.settings import Settings
 from resources.system_clock import utc_day
 from resources.wiring import Stores, Venues
@@ -93,7 +94,7 @@ def build_market_precision(venue_names: Sequence[VenueName]) -> dg.AssetsDefinit
         today = utc_day(now_ms).isoformat()
         partitions_by_day = [key.split("|") for key in context.partition_keys]
         seen = [
-            _observe_rules(venues, VenueName(venue), settings.symbols_of(venue))
+            _observe_rules(venues, stores.queue, VenueName(venue), settings.symbols_of(venue))
             for day, venue in partitions_by_day
             if day == today
         ]
@@ -119,8 +120,10 @@ class _ObservedRules:
     rejected: Sequence[Rejected]
 
 
-def _observe_rules(venues: Venues, venue: VenueName, symbols: Sequence[Symbol]) -> _ObservedRules:
-    raw = fetch(venues, venue, lambda client: client.fetch_rules(symbols))
+def _observe_rules(
+    venues: Venues, tap: VenueTap, venue: VenueName, symbols: Sequence[Symbol]
+) -> _ObservedRules:
+    raw = fetch(venues, venue, tap, lambda client: client.fetch_rules(symbols))
     kept, rejected = screen(RULES, raw, wanted=[str(symbol) for symbol in symbols])
     sound = [(_sound_rule(raw[i]), raw[i].payload) for i in sorted(kept)]
     return _ObservedRules(venue, symbols, sound, rejected)
@@ -212,7 +215,7 @@ def build_sanitized_tickers(portfolios: dg.StaticPartitionsDefinition) -> dg.Ass
         _, portfolio, _ = settings.portfolio(context.partition_key)
         venue, cycle_id = VenueName(portfolio.venue), cycle_id_of(context)
         symbols = portfolio.watched_symbols
-        raw = fetch(venues, venue, lambda client: client.fetch_tickers(symbols))
+        raw = fetch(venues, venue, stores.queue, lambda client: client.fetch_tickers(symbols))
         kept, rejected = screen(TICKERS, raw, wanted=[str(symbol) for symbol in symbols])
         quotes = [quote for i in sorted(kept) if (quote := _sound_quote(raw[i]))]
         yield rows_verdict(TICKERS_CHECK, rejected, sound=len(kept))

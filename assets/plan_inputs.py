@@ -5,6 +5,7 @@ Belongs here: reading. What the planner makes of it is `rebalancer.planning`.
 
 import asyncio
 from collections.abc import Sequence
+from decimal import Decimal
 
 from assets.checks import fetch
 from rebalancer.account_compare import QUIET_MS
@@ -12,12 +13,13 @@ from rebalancer.cycle import fetch_books, reserved_cash
 from rebalancer.drift import Drift
 from rebalancer.errors import UnknownMarket
 from rebalancer.halting import read_stop
-from rebalancer.money import Symbol
+from rebalancer.money import ZERO, Symbol, exact
 from rebalancer.order_states import OrderState
 from rebalancer.orders import CycleId, Order, PortfolioName, VenueName
 from rebalancer.peg import require_peg
 from rebalancer.plan import PlanContext
 from rebalancer.planning import symbols_to_trade
+from rebalancer.risk import leg_worth_quote
 from rebalancer.snapshot import Snapshot, take_snapshot
 from resources.settings import Settings
 from resources.settings_portfolio import PortfolioSettings
@@ -78,8 +80,11 @@ def read_plan_context(
         portfolio=name,
         venue=venue,
         busy=reserved_cash(under_way, taker_fee_bps=venue_settings.taker_fee_bps),
+        cycle_quote_spent=read_cycle_spent(stores, name, cycle_id),
         turnover_quote_today=stores.queue.turnover_quote(name),
-        books=fetch(venues, venue, lambda it: fetch_books(it, symbols)) if wants_books else {},
+        books=fetch(venues, venue, stores.queue, lambda it: fetch_books(it, symbols))
+        if wants_books
+        else {},
         stop=stop,
         cooling=read_cooling(stores, name, now_ms=now_ms),
     )
@@ -107,6 +112,19 @@ def read_under_way(
     # An order of this very cycle is known by its id: a cycle planned again names the same ones.
     others = (row.order for row in (*awaiting, *traded) if row.order.cycle_id != cycle_id)
     return (*live, *others)
+
+
+def read_cycle_spent(stores: Stores, portfolio: PortfolioName, cycle_id: CycleId) -> Decimal:
+    """What an earlier try of this cycle has traded, and may trade yet, of what the cycle may."""
+    rows = stores.archive.read_orders(portfolio=portfolio, cycle_id=cycle_id, limit=SETTLED_MAX)
+    with exact():
+        return sum(
+            (
+                leg_worth_quote(row.order) if row.settled_at_ms is None else row.paid_quote
+                for row in rows
+            ),
+            ZERO,
+        )
 
 
 def read_cooling(stores: Stores, portfolio: PortfolioName, *, now_ms: int) -> frozenset[Symbol]:

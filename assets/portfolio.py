@@ -94,7 +94,9 @@ def build_balances(portfolios: dg.StaticPartitionsDefinition) -> dg.AssetsDefini
         venue, cycle_id = VenueName(portfolio.venue), cycle_id_of(context)
         reader = AccountReader(stores, clock, alarm)
         try:
-            raw, verdict = fetch(venues, venue, lambda client: reader.read(client, name, portfolio))
+            raw, verdict = fetch(
+                venues, venue, stores.queue, lambda client: reader.read(client, name, portfolio)
+            )
         except AccountMoved as reason:
             yield dg.AssetCheckResult(
                 passed=False, check_name=ACCOUNT_CHECK, description=str(reason)

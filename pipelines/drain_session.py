@@ -33,6 +33,9 @@ TENURE_TTL_MS = 3_000
 PROBE_MS = 1_000
 POLL_MS = 25
 RECENT_MAX = 200
+PUT_OFF_MAX = 100
+"""How many orders whose venue's budget is spent are put off before the session waits for it: those
+of other venues wait behind them. More would only keep Redis busy, for all of them come back."""
 assert TENURE_TTL_MS >= 3 * RENEW_MS
 """One lost renewal must not cost the session its slot."""
 
@@ -94,6 +97,7 @@ class DrainSession:
         self._on_settled = on_settled
         self._leaving = asyncio.Event()
         self._active_at = 0.0
+        self._put_off = 0
         self._unreadable: BadData | BadConfig | None = None
         self.report = SessionReport()
 
@@ -187,15 +191,14 @@ class DrainSession:
                 return POLL_MS
             self._active_at = _now()
             match step:
-                case NotNow(reason=why, retry_after_ms=wait_ms):
-                    self.report.waits[why] += 1
-                    # It is put off itself; only a spent rate is spent for every other order too.
-                    return min(wait_ms, PROBE_MS) if why is NotNowReason.RATE_SPENT else 0
+                case NotNow():
+                    return self._put_off_by(step)
                 case GateHeld(detail=reason):
                     self.report.held += 1
                     self.report.last_hold = reason
                     return 0
                 case Answered(claim=claim):
+                    self._put_off = 0
                     return await self._book(step, claim.order)
         except LeaseLost:
             # The order is with another session now, or the whole slot is: the renewal will tell.
@@ -204,6 +207,17 @@ class DrainSession:
             # One order that cannot be read or placed: leased, so that it holds nobody up.
             self._unreadable = error
             return POLL_MS
+
+    def _put_off_by(self, wait: NotNow) -> int:
+        """The order is put off itself. A spent rate is spent for all others of its venue too."""
+        self.report.waits[wait.reason] += 1
+        if wait.reason is not NotNowReason.RATE_SPENT:
+            return 0
+        self._put_off += 1
+        if len(self._desk.venues) > 1 and self._put_off < PUT_OFF_MAX:
+            return 0
+        self._put_off = 0
+        return min(wait.retry_after_ms, PROBE_MS)
 
     async def _book(self, answered: Answered, order: Order) -> int:
         try:
@@ -215,8 +229,6 @@ class DrainSession:
                 await self._halt(order.venue, str(error))
                 return 0
             if isinstance(error, VenueUnavailable):
-                if error.is_rate_limit and error.retry_after_ms > 0:
-                    self._desk.queue.close_tap(order.venue, for_ms=error.retry_after_ms)
                 return min(error.retry_after_ms, PROBE_MS)
             self._unreadable = error
             return 0

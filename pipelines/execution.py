@@ -119,7 +119,7 @@ async def open_desk(
     async with AsyncExitStack() as stack:
         yield Desk(
             venues={
-                name: await stack.enter_async_context(venues.connect(name))
+                name: await stack.enter_async_context(venues.connect(name, stores.queue))
                 for name in settings.venue_names()
             },
             gates={name: settings.venues[name].gate() for name in settings.venue_names()},

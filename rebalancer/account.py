@@ -20,6 +20,14 @@ class VenueStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class VenueOrderKey:
+    """What tells an order from every other one at its venue: some count anew in each market."""
+
+    symbol: Symbol
+    venue_order_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
     """An order that may still fill, ours or not.
@@ -41,6 +49,10 @@ class OpenOrder:
         assert self.amount_base > 0, self
         assert self.filled_base >= 0, self
 
+    @property
+    def key(self) -> VenueOrderKey:
+        return VenueOrderKey(self.symbol, self.venue_order_id)
+
 
 @dataclass(frozen=True, slots=True)
 class AccountTrade:
@@ -60,3 +72,8 @@ class AccountTrade:
     def __post_init__(self) -> None:
         assert self.amount_base > 0, self
         assert self.price_quote > 0, self
+
+    @property
+    def order_key(self) -> VenueOrderKey:
+        """The order that it is a trade of."""
+        return VenueOrderKey(self.symbol, self.venue_order_id)

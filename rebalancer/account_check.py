@@ -4,10 +4,17 @@ Orders or money on the account that we did not move freeze the portfolio: to tra
 adopt them in silence. The books are asked first whether the venue told a trade of ours late.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from rebalancer.account import AccountTrade, OpenOrder
-from rebalancer.account_compare import Account, AccountDesk, AccountVerdict, compare
+from rebalancer.account import AccountTrade, OpenOrder, VenueOrderKey
+from rebalancer.account_compare import (
+    CLOCKS_APART_MS,
+    Account,
+    AccountDesk,
+    AccountVerdict,
+    compare,
+)
 from rebalancer.balances import RawBalance
 from rebalancer.controls import HaltKind, Scope, ScopeKind
 from rebalancer.errors import (
@@ -18,9 +25,9 @@ from rebalancer.errors import (
     VenueUnavailable,
 )
 from rebalancer.halting import freeze_of, impose_halt
-from rebalancer.order_states import OrderState
+from rebalancer.order_states import FINAL_STATES, OrderState
 from rebalancer.orders import ClientOrderId, Order
-from rebalancer.reconciliation import Unexplained
+from rebalancer.reconciliation import KnownOrder, Unexplained
 from rebalancer.settlement import Accepted, settle
 
 CONFIRM_MS = 2_000
@@ -57,9 +64,7 @@ async def read_account(
     """
     if _is_frozen(desk, account):
         return await desk.venue.fetch_balances(), AccountVerdict.NOT_COMPARED
-    if foreign := await foreign_orders(desk, account):
-        told = "; ".join(_describe_order(order) for order in foreign[:NAMED_MAX])
-        raise await _freeze(desk, account, f"{len(foreign)} open orders are not ours: {told}")
+    await _freeze_for_open_orders(desk, account)
     seen = await compare(desk, account)
     for look in range(CONFIRMATIONS):
         if seen.verdict is not None:
@@ -79,27 +84,71 @@ async def read_account(
     raise await _freeze(desk, account, f"balances moved without us: {told}{trades}")
 
 
-async def foreign_orders(desk: AccountDesk, account: Account) -> tuple[OpenOrder, ...]:
-    """Open orders of the account that are neither ours nor told to be left alone."""
+@dataclass(frozen=True, slots=True)
+class StrayOrders:
+    """Open orders of an account that nobody here sees to, and nobody told to leave alone."""
+
+    foreign: tuple[OpenOrder, ...]
+    """On no books of ours."""
+    ended: Mapping[VenueOrderKey, tuple[OpenOrder, KnownOrder]]
+    """Ours, and the books say that they have ended; perhaps only since the venue was asked."""
+
+
+async def find_stray_orders(desk: AccountDesk, account: Account) -> StrayOrders:
+    """Ask the venue what is open, then the books whose it is."""
     standing = await desk.venue.fetch_open_orders(account.symbols)
     if not standing:
-        return ()
+        return StrayOrders((), {})
     named = {order.client_order_id for order in standing if order.client_order_id}
     known = await desk.ledger.read_known(
         account.venue,
         client_order_ids={ClientOrderId(name) for name in named},
-        venue_order_ids={order.venue_order_id for order in standing},
+        venue_keys={order.key for order in standing},
     )
-    ours = known.venue_order_ids | known.ignored_venue_order_ids
     live = {order.client_order_id for order in desk.queue.live_orders(account.portfolio)}
 
-    def is_ours(order: OpenOrder) -> bool:
+    def is_live(order: OpenOrder) -> bool:
         name = order.client_order_id or ""
         # Some venues keep only the first digits of an id.
-        is_live = len(name) >= NAME_DIGITS_MIN and any(key.startswith(name) for key in live)
-        return order.venue_order_id in ours or name in known.client_order_ids or is_live
+        return len(name) >= NAME_DIGITS_MIN and any(key.startswith(name) for key in live)
 
-    return tuple(order for order in standing if not is_ours(order))
+    stray = [o for o in standing if o.key not in known.ignored and not is_live(o)]
+    booked = {order.key: (order, ours) for order in stray if (ours := known.of_open(order))}
+    return StrayOrders(
+        foreign=tuple(order for order in stray if order.key not in booked),
+        ended={key: pair for key, pair in booked.items() if pair[1].state in FINAL_STATES},
+    )
+
+
+async def _freeze_for_open_orders(desk: AccountDesk, account: Account) -> None:
+    """Raises AccountMoved: an open order is nobody's here, and the portfolio is frozen.
+
+    An order of ours may end between the two questions, and venues list one that is over for
+    seconds. So it must still be open after the books have said, look after look, that it is not.
+    """
+    stray = await find_stray_orders(desk, account)
+    if foreign := stray.foreign:
+        told = "; ".join(_describe_order(order) for order in foreign[:NAMED_MAX])
+        raise await _freeze(desk, account, f"{len(foreign)} open orders are not ours: {told}")
+    ended = dict(stray.ended)
+    for _ in range(CONFIRMATIONS):
+        if not ended:
+            return
+        await desk.pause(CONFIRM_MS)
+        again = await find_stray_orders(desk, account)
+        ended = {key: pair for key, pair in again.ended.items() if key in ended}
+    if ended:
+        told = "; ".join(
+            f"{_describe_order(order)}, which the books call {known.state.value}"
+            for order, known in list(ended.values())[:NAMED_MAX]
+        )
+        raise await _freeze(
+            desk,
+            account,
+            f"{len(ended)} orders of ours that ended on the books are open at the venue: {told}. "
+            "Cancel each of them at the venue; `trimtab orders ignore VENUE_ID --portfolio "
+            f"{account.portfolio}` leaves one alone",
+        )
 
 
 async def book_late_fills(
@@ -159,6 +208,7 @@ async def _foreign_trades(
     """Name trades that are not ours and moved what moved, where the venue lists any."""
     baseline = await desk.ledger.read_baseline(account.portfolio)
     since_ms = baseline.taken_at_ms if baseline else desk.clock.now_ms() - LATE_FILL_MS
+    since_ms -= CLOCKS_APART_MS  # A venue dates its trades by a clock of its own.
     moved = {change.asset for change in changes}
     trades: list[AccountTrade] = []
     for symbol in account.symbols:
@@ -167,9 +217,9 @@ async def _foreign_trades(
     known = await desk.ledger.read_known(
         account.venue,
         client_order_ids=(),
-        venue_order_ids={trade.venue_order_id for trade in trades},
+        venue_keys={trade.order_key for trade in trades},
     )
-    foreign = [trade for trade in trades if trade.venue_order_id not in known.venue_order_ids]
+    foreign = [trade for trade in trades if known.of_trade(trade.order_key) is None]
     if not foreign:
         return "; no trade explains it (a deposit, a withdrawal, a transfer?)"
     told = "; ".join(

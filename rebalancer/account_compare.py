@@ -14,10 +14,17 @@ from rebalancer.money import Asset, Symbol
 from rebalancer.orders import PortfolioName, VenueName
 from rebalancer.ports import Alarm, Clock, OrderQueue, TradingControls, Venue
 from rebalancer.queue import Stage
-from rebalancer.reconciliation import Baseline, Unexplained, unexplained_changes
+from rebalancer.reconciliation import Baseline, BookedFill, Unexplained, unexplained_changes
 
 QUIET_MS = 2_000
 """An order that ended this shortly before balances were read may or may not be in them."""
+CLOCKS_APART_MS = 2_000
+"""The most by which the clocks of two machines differ: the key check stops one that is a second off
+its venue's, either way."""
+assert QUIET_MS >= CLOCKS_APART_MS
+"""Whoever booked a trade may be behind whoever took the baseline: see `read_traded_since`."""
+FEE_MEMORY_MS = 7 * 86_400_000
+"""How long an asset counts as one that fees are paid in, after the last fee that was."""
 BASELINE_AGE_MS_MAX = 3_600_000
 
 
@@ -89,12 +96,12 @@ async def compare(desk: AccountDesk, account: Account) -> Comparison:
     if baseline is None:
         await desk.ledger.record_baseline(fresh)
         return Comparison(raw, moving, (), AccountVerdict.AGREES)
-    traded = await desk.ledger.read_traded(account.portfolio, since_ms=baseline.taken_at_ms)
+    traded = await read_traded_since(desk.ledger, baseline)
     changes = unexplained_changes(
         baseline,
         traded,
         balances,
-        managed=_at_rest(account, moving),
+        managed=await _at_rest(desk, account, moving, asked_at_ms),
         tolerance_bps=account.unexplained_bps_max,
     )
     if changes:
@@ -117,10 +124,30 @@ def baseline_of(account: Account, balances: Mapping[Asset, Balance], taken_at_ms
     return Baseline(account.portfolio, totals, taken_at_ms)
 
 
-def _at_rest(account: Account, moving: Collection[Symbol]) -> frozenset[Asset]:
-    """The managed assets that nothing of ours may be moving."""
+async def read_traded_since(ledger: Ledger, baseline: Baseline) -> tuple[BookedFill, ...]:
+    """Trades that reached the books after a baseline was taken.
+
+    A baseline is taken only where nothing was booked within QUIET_MS before it. So whatever the
+    books show of that time now came after it, from a machine whose clock is behind.
+    """
+    since_ms = baseline.taken_at_ms - QUIET_MS
+    return await ledger.read_traded(baseline.portfolio, since_ms=since_ms)
+
+
+async def _at_rest(
+    desk: AccountDesk, account: Account, moving: Collection[Symbol], now_ms: int
+) -> frozenset[Asset]:
+    """The managed assets that nothing of ours may be moving.
+
+    What moves may also be charged in an asset of neither side, such as the venue's own coin. The
+    books show whether the account pays so; until its first such fee nobody can know.
+    """
+    if not moving:
+        return account.managed
     touched = {asset for symbol in moving for asset in (symbol.base, symbol.quote)}
-    return account.managed - touched
+    since_ms = now_ms - FEE_MEMORY_MS
+    fees = await desk.ledger.read_fee_assets(account.portfolio, since_ms=since_ms)
+    return account.managed - touched - fees
 
 
 def _symbols_out(desk: AccountDesk, account: Account) -> frozenset[Symbol]:

@@ -32,7 +32,7 @@ class BookShelf:
         if kept is not None and now_ms - kept.observed_at_ms <= age_ms_max:
             return kept
         name, symbol = place
-        if queue.spend(name, CallKind.LOOK_UP):
+        if queue.spend(name, CallKind.BOOK):
             return None
         try:
             found = await fetch_books(venue, [symbol])

@@ -15,6 +15,7 @@ from rebalancer.order_states import OrderState
 from rebalancer.orders import Order
 from rebalancer.precision import sanitize_rules
 from rebalancer.queue import ABSENCES_NEEDED, CallKind, Claim, Denied, InDoubt
+from rebalancer.queueing import hand_on
 from rebalancer.settlement import (
     Absent,
     Accepted,
@@ -63,7 +64,7 @@ async def book(desk: Desk, answered: Answered) -> Settlement | Unsettled:
         return settled
     settlement, receipt = settled
     await _halt_where_needed(desk, settlement, receipt)
-    desk.queue.acknowledge(receipt)
+    await hand_on(receipt, desk.queue, desk.ledger, now_ms=desk.clock.now_ms())
     if isinstance(settlement.outcome, Refused) and settlement.outcome.kind is RefusalKind.RULES:
         await refresh_rules(desk, settlement.order)
     return settlement

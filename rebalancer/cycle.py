@@ -20,6 +20,7 @@ from rebalancer.plan import Plan, PlanContext, RebalancePolicy
 from rebalancer.planning import plan_orders
 from rebalancer.ports import Clock, OrderQueue, Venue
 from rebalancer.precision import sanitize_rules
+from rebalancer.queueing import hand_over
 from rebalancer.quotes import sanitize_tickers
 from rebalancer.snapshot import Freshness, Snapshot, take_snapshot
 
@@ -111,18 +112,27 @@ async def queue_plan(
         ledger: Holds them first.
         by_hand: The orders wait for a person's approval instead; none is queued.
         now_ms: Epoch milliseconds.
+
+    Raises:
+        QueueLost: the queue must be recovered first. Nothing was written.
     """
+    generation = None if by_hand else queue.generation()
     queueable = await ledger.record_planned(plan.orders, now_ms=now_ms)
-    if by_hand:
-        for order in queueable:
-            await ledger.note(order, OrderState.AWAITING_APPROVAL, detail=None, now_ms=now_ms)
+    planned = OrderState.PLANNED
+    if generation is None:
+        waits = OrderState.AWAITING_APPROVAL
+        await ledger.move(queueable, before=planned, after=waits, detail=None, now_ms=now_ms)
         return 0
-    count = queue.enqueue(queueable)
-    held = queue.stages([order.client_order_id for order in queueable])
-    for order in queueable:
-        if order.client_order_id in held:
-            await ledger.note(order, OrderState.QUEUED, detail=None, now_ms=now_ms)
-    return count
+    handed = await hand_over(
+        queueable,
+        queue,
+        ledger,
+        before=planned,
+        generation=generation,
+        detail=None,
+        now_ms=now_ms,
+    )
+    return len(handed.queued)
 
 
 def reserved_cash(under_way: Collection[Order], *, taker_fee_bps: int) -> dict[Symbol, Decimal]:

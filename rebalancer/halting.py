@@ -1,8 +1,11 @@
 """Halts that the engine imposes itself, and whether anything stops a portfolio now.
 
 A halt is effective first and kept second: Redis stops the next permit anywhere, the books make it
-outlive Redis. A person is told once.
+outlive Redis. A person is told, and that is kept last: one whom a crash left untold hears of it at
+the next start, and rather twice than never.
 """
+
+from collections.abc import Sequence
 
 from rebalancer.controls import HaltKind, Scope, ScopeKind, TradingHalt, scopes_of
 from rebalancer.errors import BadData
@@ -29,7 +32,7 @@ async def impose_halt(
     # Once more: what stood there before may have been lifted meanwhile, and this one with it.
     controls.halt(halt)
     if is_new:
-        alarm.page(_alert_of(halt))
+        await _page(halt, ledger=ledger, alarm=alarm)
     return is_new
 
 
@@ -38,13 +41,27 @@ async def restore_halts(
 ) -> tuple[TradingHalt, ...]:
     """Put halts of the books back in force that Redis has forgotten; returns them.
 
+    And tell a person of every halt of the engine that a crash came in between of: those that never
+    reached the books, and those of which nobody was told.
+
     A person lifts on the books first, then in Redis. One who does so between our reading and our
     writing would be overruled for good, so the books are asked again.
     """
-    standing = {_key(halt) for halt in controls.halts()}
-    missing = [halt for halt in await ledger.read_halts() if _key(halt) not in standing]
-    if not missing:
-        return ()
+    in_force = controls.halts()
+    booked = await ledger.read_halts()
+    await _keep_unbooked(in_force, booked, controls=controls, ledger=ledger)
+    standing = {_key(halt) for halt in in_force}
+    missing = [halt for halt in booked if _key(halt) not in standing]
+    restored = await _put_back(missing, controls=controls, ledger=ledger) if missing else ()
+    unpaged = [halt for halt in await ledger.read_unpaged() if halt.actor == ENGINE]
+    for halt in dict.fromkeys((*restored, *unpaged)):
+        await _page(halt, ledger=ledger, alarm=alarm)
+    return restored
+
+
+async def _put_back(
+    missing: Sequence[TradingHalt], *, controls: TradingControls, ledger: Ledger
+) -> tuple[TradingHalt, ...]:
     for halt in missing:
         controls.halt(halt)
     kept = {_key(halt) for halt in await ledger.read_halts()}
@@ -54,10 +71,33 @@ async def restore_halts(
     # And whoever halted anew while we lifted is on the books by now, or halts once more.
     for halt in await ledger.read_halts():
         controls.halt(halt)
-    restored = tuple(halt for halt in missing if _key(halt) in kept)
-    for halt in restored:
-        alarm.page(_alert_of(halt))
-    return restored
+    return tuple(halt for halt in missing if _key(halt) in kept)
+
+
+async def _keep_unbooked(
+    in_force: Sequence[TradingHalt],
+    booked: Sequence[TradingHalt],
+    *,
+    controls: TradingControls,
+    ledger: Ledger,
+) -> None:
+    """Put halts of the engine on the books that a crash kept from them.
+
+    A person who is lifting one just now has taken it off the books already, and takes it out of
+    the controls next: what is gone from there by then is taken off the books once more.
+    """
+    known = {_key(halt) for halt in booked}
+    for halt in in_force:
+        if halt.actor != ENGINE or _key(halt) in known:
+            continue
+        await ledger.record_halt(halt)
+        if _key(halt) not in {_key(one) for one in controls.halts()}:
+            await ledger.lift_halt(halt.scope, halt.kind, actor=ENGINE, now_ms=halt.at_ms)
+
+
+async def _page(halt: TradingHalt, *, ledger: Ledger, alarm: Alarm) -> None:
+    alarm.page(_alert_of(halt))
+    await ledger.mark_paged(halt)
 
 
 def _key(halt: TradingHalt) -> tuple[Scope, HaltKind]:

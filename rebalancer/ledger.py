@@ -8,7 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from rebalancer.account import VenueOrderKey
 from rebalancer.controls import HaltKind, MaintenanceWindow, Scope, TradingHalt
+from rebalancer.money import Asset
 from rebalancer.order_states import OrderState
 from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
 from rebalancer.precision import MarketRule
@@ -23,6 +25,17 @@ class BookedOrder:
     order: Order
     state: OrderState
     recorded_at_ms: int
+    follows: ClientOrderId | None
+    """The order of its leg before it, whose receipt brings it into the queue."""
+
+    @property
+    def was_never_queued(self) -> bool:
+        """Whether the books alone prove that it never was in a queue, so that it was never sent.
+
+        They call an order queued before it is. A successor they call planned until its end.
+        """
+        is_planned = self.state is OrderState.PLANNED and self.follows is None
+        return is_planned or self.state is OrderState.AWAITING_APPROVAL
 
 
 class Ledger(ABC):
@@ -44,6 +57,22 @@ class Ledger(ABC):
         """Append one event to an order's history and move it forward, as `judge_step` allows.
 
         A state that the order has already, or has passed, changes nothing.
+        """
+
+    @abstractmethod
+    async def move(
+        self,
+        orders: Sequence[Order],
+        *,
+        before: OrderState,
+        after: OrderState,
+        detail: str | None,
+        now_ms: int,
+    ) -> tuple[Order, ...]:
+        """Move those orders that stand at `before` on to `after`, and return them.
+
+        Of two who move one order at once, one gets it back: that one has decided. An order that
+        stands elsewhere, or that the books never saw, stays as it is.
         """
 
     @abstractmethod
@@ -91,6 +120,14 @@ class Ledger(ABC):
         """Every halt in force, the oldest first."""
 
     @abstractmethod
+    async def mark_paged(self, halt: TradingHalt) -> None:
+        """Note that a person was told of the halt in force of this scope and kind."""
+
+    @abstractmethod
+    async def read_unpaged(self) -> tuple[TradingHalt, ...]:
+        """Every halt in force that nobody was told of, the oldest first."""
+
+    @abstractmethod
     async def record_window(self, window: MaintenanceWindow, *, actor: str, now_ms: int) -> None:
         """Keep a maintenance window; one with the same id is replaced."""
 
@@ -121,17 +158,21 @@ class Ledger(ABC):
         """Trades of orders that were settled after `since_ms`, by our clock."""
 
     @abstractmethod
+    async def read_fee_assets(self, portfolio: PortfolioName, *, since_ms: int) -> frozenset[Asset]:
+        """Assets in which trades settled since paid fees, though they traded another market."""
+
+    @abstractmethod
     async def read_known(
         self,
         venue: VenueName,
         *,
         client_order_ids: Collection[ClientOrderId],
-        venue_order_ids: Collection[str],
+        venue_keys: Collection[VenueOrderKey],
     ) -> KnownOrders:
         """Which of these orders at the venue are ours, or were told to be left alone."""
 
     @abstractmethod
     async def record_ignored(
-        self, venue: VenueName, venue_order_id: str, *, actor: str, reason: str, now_ms: int
+        self, venue: VenueName, key: VenueOrderKey, *, actor: str, reason: str, now_ms: int
     ) -> None:
         """Leave an order of the venue, which is not ours, alone for good."""

@@ -113,6 +113,9 @@ class PlanContext:
     Attributes:
         busy: Symbol of each order that is live, or ended after the balances were read → cash its
             leg may have spent since, or may spend yet (0 for a sell).
+        cycle_quote_spent: What orders of this very cycle count for that an earlier try of it left
+            on the books. An order named again counts twice: the cap is never passed, and a leg that
+            it leaves too little for waits for the next cycle.
         turnover_quote_today: What the portfolio has traded today, or may trade yet, by UTC.
         books: What can be seen of the order books; where slices are measured by them, a symbol
             without one is not traded.
@@ -124,6 +127,7 @@ class PlanContext:
     portfolio: PortfolioName
     venue: VenueName
     busy: Mapping[Symbol, Decimal]
+    cycle_quote_spent: Decimal
     turnover_quote_today: Decimal
     books: Mapping[Symbol, Book]
     stop: tuple[SkipReason, str] | None = None

@@ -83,6 +83,7 @@ class _Planner:
         self._caps = CapsLeft(
             policy.limits,
             value_quote=value_quote,
+            cycle_quote_spent=context.cycle_quote_spent,
             turnover_quote_today=context.turnover_quote_today,
             open_orders=len(context.busy),
         )

@@ -22,6 +22,7 @@ from rebalancer.queue import (
     CallKind,
     Claim,
     Denied,
+    Generation,
     InDoubt,
     NotNow,
     QueueDepth,
@@ -34,6 +35,7 @@ from rebalancer.queue import (
 )
 from rebalancer.quotes import RawTicker
 from rebalancer.settlement import Fill, LedgerReceipt, LookUp, Submission
+from rebalancer.venue_tap import VenueTap
 
 
 class Clock(ABC):
@@ -121,16 +123,20 @@ class Venue(ABC):
         """The venue's latency as its last answers showed it."""
 
 
-class OrderQueue(ABC):
+class OrderQueue(VenueTap):
     """Orders waiting to be sent. Every method is atomic and raises StoreUnavailable.
 
-    A queue that has lost its data says so: `enqueue`, `claim`, `permit` and `live_orders` raise
-    QueueLost until `recover` has filled it again from the books.
+    A queue that has lost its data says so: `generation`, `enqueue`, `claim`, `permit` and
+    `live_orders` raise QueueLost until `recover` has filled it again from the books.
     """
 
     @abstractmethod
     def is_lost(self) -> bool:
         """Whether the queue holds no generation: it is new, or its server has lost everything."""
+
+    @abstractmethod
+    def generation(self) -> Generation:
+        """The life of the queue that began with its last filling. Raises QueueLost without one."""
 
     @abstractmethod
     def recover(self, recovery: Recovery) -> int:
@@ -142,11 +148,14 @@ class OrderQueue(ABC):
         """
 
     @abstractmethod
-    def enqueue(self, orders: Sequence[Order]) -> int:
-        """Add orders not known yet whose portfolio and symbol have no live order.
+    def enqueue(
+        self, orders: Sequence[Order], *, generation: Generation
+    ) -> frozenset[ClientOrderId]:
+        """Add orders not known yet whose portfolio and symbol have no live order; say which.
 
-        Known means: seen by its client order id at any time its TTL covers. Returns how many were
-        new.
+        Known means: seen by its client order id at any time its TTL covers. `generation` was read
+        before the books were: an order that they let through may have ended before a later one.
+        Raises QueueLost, and has added none, when the queue is of another generation.
         """
 
     @abstractmethod
@@ -168,11 +177,7 @@ class OrderQueue(ABC):
 
     @abstractmethod
     def spend(self, venue: VenueName, kind: CallKind) -> NotNow | None:
-        """Take a look-up or a cancel out of the venue's rate budget, ahead of new orders."""
-
-    @abstractmethod
-    def close_tap(self, venue: VenueName, *, for_ms: int) -> None:
-        """Let nothing out to the venue for so long, from anywhere: it asked everybody to wait."""
+        """Take a book, or ahead of new orders a look-up or a cancel, out of the venue's budget."""
 
     @abstractmethod
     def retire(self, claim: Claim) -> None:
@@ -194,11 +199,15 @@ class OrderQueue(ABC):
         """Count one look-up that found nothing; look again at `retry_at_ms`. Raises LeaseLost."""
 
     @abstractmethod
-    def acknowledge(self, receipt: LedgerReceipt) -> None:
+    def acknowledge(self, receipt: LedgerReceipt) -> bool:
         """Remove an order that is on the books, and queue its successor in the same step.
 
         What the order really traded takes the place of what its permit had reserved of the day's
         turnover.
+
+        Returns:
+            Whether the successor was turned away because another order holds its symbol: then it
+            never was in the queue, and nothing of it was sent.
         """
 
     @abstractmethod

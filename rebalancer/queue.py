@@ -9,9 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NewType
 
 from rebalancer.orders import Order, PortfolioName
 from rebalancer.risk import DenialReason
+
+Generation = NewType("Generation", str)
+"""One life of a queue, from the filling after a loss to the next loss."""
 
 ABSENCES_NEEDED = 2
 """Targeted look-ups, each a lease apart, that must find nothing before absence counts."""
@@ -114,6 +118,8 @@ class CallKind(StrEnum):
     """What a request to a venue is for. The last two may use what new orders leave in reserve."""
 
     ORDER = "order"
+    BOOK = "book"
+    """Read for the sake of a new order, so it leaves the reserve as that does."""
     LOOK_UP = "look_up"
     CANCEL = "cancel"
 

@@ -7,8 +7,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from rebalancer.account import OpenOrder, VenueOrderKey
 from rebalancer.balances import Balance
 from rebalancer.money import ZERO, Asset, Symbol, bps_of, exact
+from rebalancer.order_states import OrderState
 from rebalancer.orders import ClientOrderId, PortfolioName
 from rebalancer.precision import Side
 from rebalancer.settlement import Fill
@@ -33,12 +35,30 @@ class BookedFill:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownOrders:
-    """Which of the ids that were asked about are ours, or known and left alone."""
+class KnownOrder:
+    """An order of ours. `venue_key` None: the books were never told how the venue names it."""
 
-    client_order_ids: frozenset[ClientOrderId]
-    venue_order_ids: frozenset[str]
-    ignored_venue_order_ids: frozenset[str]
+    client_order_id: ClientOrderId
+    state: OrderState
+    venue_key: VenueOrderKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOrders:
+    """Which of the orders that were asked about are ours, or known and left alone."""
+
+    ours: frozenset[KnownOrder]
+    ignored: frozenset[VenueOrderKey]
+
+    def of_trade(self, key: VenueOrderKey) -> KnownOrder | None:
+        """Our order that the venue names so."""
+        return next((known for known in self.ours if known.venue_key == key), None)
+
+    def of_open(self, order: OpenOrder) -> KnownOrder | None:
+        """Our order that this one is: by our id for it, or else by the venue's."""
+        named = order.client_order_id
+        by_our_id = (known for known in self.ours if known.client_order_id == named)
+        return next(by_our_id, None) or self.of_trade(order.key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,14 @@ from rebalancer.controls import TradingHalt
 from rebalancer.halting import restore_halts
 from rebalancer.ledger import BookedOrder, Ledger
 from rebalancer.order_states import OrderState
+from rebalancer.orders import ClientOrderId
 from rebalancer.ports import Alarm, OrderQueue, TradingControls
 from rebalancer.queue import Recovery
 
 DAY_MS = 86_400_000
 PLANNED_GRACE_MS = 60_000
 """How long a planned order may take to reach the queue before it counts as left behind."""
+NEVER_QUEUED = "whoever planned it ended before it was queued; it was never sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +42,27 @@ async def recover_queue(
 ) -> Recovered:
     """Bring the queue to what the books say. Safe at any time, from any number of processes.
 
-    An order without an end that the queue does not know may have been sent, whatever its state
-    says: the note of a state can be lost, the order itself cannot. It comes back in doubt, is
-    looked up, and ends by the venue's evidence; it is never sent again.
+    An order without an end that the queue does not know may have been sent, unless the books prove
+    that it never was in a queue: the note of a permit can be lost, the note of queueing cannot. It
+    comes back in doubt, is looked up, and ends by the venue's evidence; it is never sent again.
     """
     was_lost = queue.is_lost()
     forgotten = await _restore_controls(controls, ledger, alarm)
     unsettled = await ledger.read_unsettled()
+    held = _held(unsettled, queue)
+    reached = []
     for booked in unsettled:
-        if booked.state is OrderState.AWAITING_APPROVAL and now_ms >= booked.order.expires_at_ms:
-            await ledger.note(
-                booked.order, OrderState.EXPIRED, detail="nobody approved it", now_ms=now_ms
-            )
-    missing = unsettled if was_lost else _left_behind(unsettled, queue, now_ms=now_ms)
-    maybe_sent = tuple(b.order for b in missing if b.state is not OrderState.AWAITING_APPROVAL)
+        if booked.order.client_order_id in held:
+            continue
+        if booked.was_never_queued:
+            await _end_when_old(booked, ledger, now_ms=now_ms)
+        else:
+            reached.append(booked)
+    maybe_sent = tuple(
+        booked.order
+        for booked in reached
+        if was_lost or not _is_on_its_way(booked, held, now_ms=now_ms)
+    )
     count = 0
     if was_lost or maybe_sent:
         traded = await ledger.read_turnover(since_ms=now_ms - now_ms % DAY_MS)
@@ -61,19 +70,32 @@ async def recover_queue(
     return Recovered(was_lost, count, forgotten)
 
 
-def _left_behind(
-    unsettled: Collection[BookedOrder], queue: OrderQueue, *, now_ms: int
-) -> tuple[BookedOrder, ...]:
-    """Orders without an end that the queue does not hold: a crash came between books and queue."""
-    held = queue.stages([booked.order.client_order_id for booked in unsettled])
-    return tuple(
-        booked
-        for booked in unsettled
-        if booked.order.client_order_id not in held
-        and (
-            booked.state is not OrderState.PLANNED
-            or now_ms - booked.recorded_at_ms >= PLANNED_GRACE_MS
+def _held(unsettled: Collection[BookedOrder], queue: OrderQueue) -> Collection[ClientOrderId]:
+    """The orders that the queue holds, of these and of those they follow."""
+    names = {booked.order.client_order_id for booked in unsettled}
+    return queue.stages(names | {booked.follows for booked in unsettled if booked.follows})
+
+
+async def _end_when_old(booked: BookedOrder, ledger: Ledger, *, now_ms: int) -> None:
+    """End an order that never was in a queue once nobody will bring it there any more.
+
+    Whoever still meant to finds that it has moved, and leaves it alone.
+    """
+    order = booked.order
+    if booked.state is OrderState.AWAITING_APPROVAL:
+        is_old, why = now_ms >= order.expires_at_ms, "nobody approved it"
+    else:
+        is_old, why = now_ms - booked.recorded_at_ms >= PLANNED_GRACE_MS, NEVER_QUEUED
+    if is_old:
+        await ledger.move(
+            [order], before=booked.state, after=OrderState.EXPIRED, detail=why, now_ms=now_ms
         )
+
+
+def _is_on_its_way(booked: BookedOrder, held: Collection[ClientOrderId], *, now_ms: int) -> bool:
+    """Whether a successor may yet come into the queue, with the receipt of the order before it."""
+    return booked.state is OrderState.PLANNED and (
+        booked.follows in held or now_ms - booked.recorded_at_ms < PLANNED_GRACE_MS
     )
 
 

@@ -85,6 +85,14 @@ def worth_quote(order: Order) -> Decimal:
         return order.amount_base * worth_price(order.worst_price_quote, order.arrival_mid_quote)
 
 
+def leg_worth_quote(order: Order) -> Decimal:
+    """What an order and all that may follow on its leg count for in the caps."""
+    with exact():
+        return worth_quote(order) + order.leg_rest_base * worth_price(
+            order.worst_price_quote, order.arrival_mid_quote
+        )
+
+
 def deny_order(order: Order, limits: RiskLimits, *, now_ms: int) -> Denial | None:
     """Judge what one order shows by itself, or None when it is within every cap.
 
@@ -134,6 +142,7 @@ class CapsLeft:
         limits: RiskLimits,
         *,
         value_quote: Decimal,
+        cycle_quote_spent: Decimal,
         turnover_quote_today: Decimal,
         open_orders: int,
     ) -> None:
@@ -141,7 +150,8 @@ class CapsLeft:
         self._open_orders = open_orders
         self._left: list[CapLeft] = []
         if (share := limits.cycle_share_bps_max) is not None:
-            most = bps_of(value_quote, share)
+            with exact():
+                most = max(bps_of(value_quote, share) - cycle_quote_spent, ZERO)
             what = f"this cycle may trade {plain(most)} (cycle_share_bps_max {share})"
             self._left.append(CapLeft(most, Denial(DenialReason.CYCLE_SHARE_SPENT, what)))
         if (day := limits.turnover_quote_day_max) is not None:

@@ -4,21 +4,23 @@ Belongs here: where the client connects, how it reads JSON, and what it notes of
 Does not belong here: what an answer means for an order. ccxt itself is passed in.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 from rebalancer.errors import BadData
+from resources.retry_after import read_retry_after_ms
+from resources.system_clock import SystemClock
 
-RETRY_AFTER_MS_MAX = 3 * 86_400_000
-"""The longest ban known (Binance: three days). An order asleep for longer would never wake."""
 _EVIDENCE = "trimtab_evidence"
 # Each task has its own value, so orders sent side by side do not see each other's answers.
 _SUCCEEDED: ContextVar[bool] = ContextVar("succeeded", default=False)
+_CONNECT_SECONDS: ContextVar[float | None] = ContextVar("connect_seconds", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,9 @@ def attach_evidence(
     """Let an error carry the answer that it was raised for."""
     code = response.get("code") if isinstance(response, dict) else None
     vars(error)[_EVIDENCE] = Evidence(
-        status, None if code is None else str(code), read_retry_after_ms(headers)
+        status,
+        None if code is None else str(code),
+        read_retry_after_ms(headers, now_ms=SystemClock().now_ms()),
     )
 
 
@@ -104,14 +108,6 @@ def real_url(url: str, origins: Mapping[str, str]) -> str:
     return origins[longest] + url[len(longest) :]
 
 
-def read_retry_after_ms(headers: Mapping[str, str] | None) -> int | None:
-    """The venue's Retry-After in milliseconds, in bounds; None when absent or not whole seconds."""
-    for name, value in (headers or {}).items():
-        if name.lower() == "retry-after" and value.isascii() and value.strip().isdecimal():
-            return int(min(Decimal(value) * 1_000, Decimal(RETRY_AFTER_MS_MAX)))
-    return None
-
-
 def pick(row: Any, place: int | str) -> Any:
     """What stands in one place of a row, a list or a table; None where nothing does."""
     try:
@@ -133,6 +129,34 @@ def book_as_sent(
     return {"symbol": symbol, "timestamp": timestamp, **levels}
 
 
+@contextmanager
+def connecting_within(limit_ms: int) -> Iterator[None]:
+    """Let this task's requests leave on a line that is there in time, or not at all.
+
+    Only for what must be prompt: everything else may take as long as its whole question may.
+    """
+    assert limit_ms > 0, limit_ms
+    before = _CONNECT_SECONDS.set(limit_ms / 1_000)
+    try:
+        yield
+    finally:
+        _CONNECT_SECONDS.reset(before)
+
+
+def bound_connecting(session: Any) -> None:
+    """Obey `connecting_within`. A line that took too long is given up before a byte was sent."""
+    connector = session.connector
+    connect = connector.connect
+
+    async def connect_in_time(*about: Any, **how: Any) -> Any:
+        # aiohttp makes the same error of this as of a limit of its own: no connection was made.
+        async with asyncio.timeout(_CONNECT_SECONDS.get()):
+            return await connect(*about, **how)
+
+    # The client hands aiohttp a limit with each request, so none of the session's would count.
+    connector.connect = connect_in_time
+
+
 def refuse_redirects(session: Any) -> None:
     """Never follow one: a 307 sends the same order once more, with the key, to whoever it names."""
     import aiohttp
@@ -152,8 +176,16 @@ def refuse_redirects(session: Any) -> None:
     session.trace_configs.append(watch)
 
 
+def fit_session(session: Any) -> None:
+    """Let each request go out once, to one address, and in time."""
+    # There is no public switch. A contract test counts what arrives.
+    session._retry_connection = False
+    refuse_redirects(session)
+    bound_connecting(session)
+
+
 def exact_class(exchange_class: Any) -> Any:
-    """Derive a class from one of ccxt's that differs in seven things.
+    """Derive a class from one of ccxt's that differs in eight things.
 
     - numbers in JSON stay text, and tickers and balances are handed over as parsed: ccxt's own
       finishing drops zeros, and one NaN row makes it drop every other row;
@@ -164,7 +196,8 @@ def exact_class(exchange_class: Any) -> Any:
     - levels of an order book stay as sent: ccxt makes floats of them and sorts them;
     - every request is sent once: aiohttp by itself sends PUT and DELETE again when a kept line
       closes without an answer, and some venues take orders by PUT;
-    - a redirect is an error: it would carry the order and the key to another address.
+    - a redirect is an error: it would carry the order and the key to another address;
+    - a request that must be prompt gives up on a line that is not: see `connecting_within`.
     """
 
     def handle_errors(
@@ -191,9 +224,7 @@ def exact_class(exchange_class: Any) -> Any:
         before = self.session
         exchange_class.open(self, lazy)
         if self.session is not None and self.session is not before:
-            # There is no public switch. A contract test counts what arrives.
-            self.session._retry_connection = False
-            refuse_redirects(self.session)
+            fit_session(self.session)
 
     def parse_tickers(self: Any, tickers: Any, symbols: Any = None, params: Any = None) -> Any:
         if not isinstance(tickers, list):

@@ -139,6 +139,8 @@ def is_rate_limit(error: BaseException) -> bool:
 
 def retry_after_ms(error: BaseException) -> int:
     """When to try again: what the venue said, or a second."""
+    if isinstance(error, VenueUnavailable):
+        return error.retry_after_ms
     evidence = evidence_of(error)
     known = None if evidence is None else evidence.retry_after_ms
     return RETRY_AFTER_MS if known is None else known

@@ -3,7 +3,7 @@
 A submission is sent once and answers with a value. Whatever is not understood is Unanswered.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from rebalancer.money import plain, to_decimal
@@ -19,7 +19,7 @@ from rebalancer.settlement import (
     Submission,
     Unanswered,
 )
-from resources.ccxt_client import forget_success, had_success
+from resources.ccxt_client import connecting_within, forget_success, had_success
 from resources.ccxt_errors import Meaning, is_absence, is_rate_limit, judge_submit, retry_after_ms
 from resources.ccxt_reading import find_order, find_trade, read_accepted
 from resources.ccxt_session import CcxtSession
@@ -46,13 +46,15 @@ async def submit(session: CcxtSession, permit: SendPermit) -> Submission:
     except Exception as error:
         reason = f"the markets could not be read first: {session.explain(error)}"
         return NotSent(order, reason, retry_after_ms(error), is_rate_limit(error))
-    if session.clock.now_ms() >= permit.valid_until_ms:
+    left_ms = permit.valid_until_ms - session.clock.now_ms()
+    if left_ms <= 0:
         return NotSent(order, "the permit ran out before the order could be sent", 0)
     try:
         if misfit := _misfit(session.client, order):
             return Refused(order, misfit, RefusalKind.RULES)
         forget_success()
-        answer = await session.ask(_create(session, order))
+        with connecting_within(left_ms):
+            answer = await session.ask(_create(session, order), is_permitted=True)
     except Exception as error:
         return await _unaccepted(session, order, error)
     accepted = read_accepted(order, answer, session.dialect.spell(order.client_order_id))
@@ -111,9 +113,9 @@ async def cancel(session: CcxtSession, order: Order, venue_order_id: str | None)
         session.client.logger.info("%s: not cancelled: %s", spelled_id, session.explain(error))
 
 
-def _create(session: CcxtSession, order: Order) -> Awaitable[Any]:
+def _create(session: CcxtSession, order: Order) -> Coroutine[Any, Any, Any]:
     # Text, always: ccxt reads a Decimal as nothing, and then sends another amount.
-    created: Awaitable[Any] = session.client.create_order(
+    created: Coroutine[Any, Any, Any] = session.client.create_order(
         str(order.symbol),
         "limit",
         order.side,

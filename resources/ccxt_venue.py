@@ -24,6 +24,7 @@ from rebalancer.precision import RawRule
 from rebalancer.queue import SendPermit
 from rebalancer.quotes import RawTicker
 from rebalancer.settlement import Fill, LookUp, Submission
+from rebalancer.venue_tap import VenueTap
 from resources import ccxt_account, ccxt_orders, ccxt_rights, ccxt_trades
 from resources.ccxt_client import exact_class, prepare
 from resources.ccxt_market_reading import is_tradable, raw_rule, raw_ticker
@@ -107,12 +108,14 @@ def _missing_abilities(client: Any, tick_size: int) -> list[str]:
 class CcxtVenue(Venue):
     """One account at one exchange. Use as `async with`, or call `aclose`; one event loop only."""
 
-    def __init__(self, name: VenueName, options: CcxtOptions, clock: Clock) -> None:
+    def __init__(self, name: VenueName, options: CcxtOptions, clock: Clock, tap: VenueTap) -> None:
         try:
             client = make_client(options)
         except BadConfig as error:
             raise BadConfig(f"venues.{name}.{error}") from None
-        self._session = CcxtSession(client, name=name, clock=clock, secrets=options.secrets)
+        self._session = CcxtSession(
+            client, name=name, clock=clock, tap=tap, secrets=options.secrets
+        )
 
     async def __aenter__(self) -> Self:
         self._session.client.open()

@@ -3,17 +3,18 @@
 All inside the transaction of the caller.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, delete, func, insert, select
+from sqlalchemy import Connection, RowMapping, Select, Table, delete, func, insert, select
 
+from rebalancer.account import VenueOrderKey
 from rebalancer.ledger import BookedOrder
 from rebalancer.money import Asset, parse_symbol
 from rebalancer.order_states import OrderState
 from rebalancer.orders import ClientOrderId, PortfolioName, VenueName
-from rebalancer.reconciliation import Baseline, BookedFill, KnownOrders
+from rebalancer.reconciliation import Baseline, BookedFill, KnownOrder, KnownOrders
 from resources.postgres_rows import fill_of, insert_missing, order_of, storable
 from resources.tables_books import fills, orders
 from resources.tables_controls import account_baselines, baseline_totals, ignored_orders
@@ -70,29 +71,30 @@ def read_known(
     venue: VenueName,
     *,
     client_order_ids: Collection[ClientOrderId],
-    venue_order_ids: Collection[str],
+    venue_keys: Collection[VenueOrderKey],
 ) -> KnownOrders:
     """Which of these orders at the venue are on the books, or are to be left alone."""
+    wanted = frozenset(venue_keys)
 
-    def among(column: Column[Any], wanted: Collection[str]) -> frozenset[str]:
-        if not wanted:
-            return frozenset()
-        table = column.table
-        query = select(column).where(table.c.venue == venue, column.in_(sorted(wanted)))
-        return frozenset(connection.scalars(query))
+    def rows_of(table: Table, column: str, names: Collection[str]) -> Sequence[RowMapping]:
+        query = select(table).where(table.c.venue == venue, table.c[column].in_(sorted(names)))
+        return connection.execute(query).mappings().all() if names else ()
 
-    ours = among(orders.c.client_order_id, client_order_ids)
-    return KnownOrders(
-        client_order_ids=frozenset(ClientOrderId(name) for name in ours),
-        venue_order_ids=among(orders.c.venue_order_id, venue_order_ids),
-        ignored_venue_order_ids=among(ignored_orders.c.venue_order_id, venue_order_ids),
-    )
+    # By the venue's id alone, which is indexed; the few of other markets are left out here.
+    venue_order_ids = {key.venue_order_id for key in wanted}
+    named_by_venue = {_known_of(row) for row in rows_of(orders, "venue_order_id", venue_order_ids)}
+    ours = {_known_of(row) for row in rows_of(orders, "client_order_id", client_order_ids)}
+    ours |= {known for known in named_by_venue if known.venue_key in wanted}
+    left_alone = {
+        _key_of(row) for row in rows_of(ignored_orders, "venue_order_id", venue_order_ids)
+    }
+    return KnownOrders(frozenset(ours), wanted & left_alone)
 
 
 def write_ignored(
     connection: Connection,
     venue: VenueName,
-    venue_order_id: str,
+    key: VenueOrderKey,
     *,
     actor: str,
     reason: str,
@@ -100,8 +102,8 @@ def write_ignored(
 ) -> None:
     """Leave an order of the venue alone for good; who said so first stands."""
     said = {"actor": storable(actor), "reason": storable(reason), "at": now_ms}
-    row = {"venue": venue, "venue_order_id": venue_order_id} | said
-    insert_missing(connection, ignored_orders, [row])
+    placed = {"symbol": str(key.symbol), "venue_order_id": key.venue_order_id}
+    insert_missing(connection, ignored_orders, [{"venue": venue} | placed | said])
 
 
 def read_baseline(connection: Connection, portfolio: PortfolioName) -> Baseline | None:
@@ -146,6 +148,15 @@ def write_baseline(connection: Connection, baseline: Baseline) -> None:
 
 def _booked(connection: Connection, query: Select[Any]) -> tuple[BookedOrder, ...]:
     return tuple(
-        BookedOrder(order_of(row), OrderState(row["state"]), row["recorded_at"])
+        BookedOrder(order_of(row), OrderState(row["state"]), row["recorded_at"], row["follows"])
         for row in connection.execute(query).mappings()
     )
+
+
+def _known_of(row: RowMapping) -> KnownOrder:
+    key = None if row["venue_order_id"] is None else _key_of(row)
+    return KnownOrder(row["client_order_id"], OrderState(row["state"]), key)
+
+
+def _key_of(row: RowMapping) -> VenueOrderKey:
+    return VenueOrderKey(parse_symbol(row["symbol"]), row["venue_order_id"])

@@ -74,8 +74,36 @@ def note_state(
         return
     assert state not in STATES_WITH_FILLS, (order, state)
     _append(connection, [order.client_order_id], state, detail, now_ms)
-    ending = {"settled_at": now_ms, "reason": _kept(detail)} if state in FINAL_STATES else {}
-    _change(connection, order, state=state, **ending)
+    _change(connection, order, state=state, **_ending(state, detail, now_ms))
+
+
+def move_orders(
+    connection: Connection,
+    moved: Sequence[Order],
+    *,
+    before: OrderState,
+    after: OrderState,
+    detail: str | None,
+    now_ms: int,
+) -> tuple[Order, ...]:
+    """Move the orders that stand at `before`, in one step for everybody, and say which did."""
+    assert judge_step(before, after) is Step.FORWARD, (before, after)
+    assert after not in STATES_WITH_FILLS, after
+    name = orders.c.client_order_id
+    asked = sorted({order.client_order_id for order in moved})
+    standing = select(name).where(name.in_(asked), orders.c.state == before)
+    # Locked one after the other by name: two who move the same orders wait, they do not deadlock.
+    ids = connection.execute(standing.order_by(name).with_for_update()).scalars().all()
+    values = {"state": after} | _ending(after, detail, now_ms)
+    connection.execute(update(orders).where(name.in_(ids)).values(**values))
+    _append(connection, ids, after, detail, now_ms)
+    unique = {order.client_order_id: order for order in moved}
+    return tuple(order for key, order in unique.items() if key in set(ids))
+
+
+def _ending(state: OrderState, detail: str | None, now_ms: int) -> dict[str, Any]:
+    """What a row says beside its state once the state is an end."""
+    return {"settled_at": now_ms, "reason": _kept(detail)} if state in FINAL_STATES else {}
 
 
 def settle_order(connection: Connection, settlement: Settlement, *, now_ms: int) -> LedgerReceipt:

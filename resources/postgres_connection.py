@@ -6,8 +6,9 @@ written through it is in `postgres_ledger` and `postgres_archive`.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InternalError, OperationalError
 from sqlalchemy.exc import InterfaceError as LostConnection
 from sqlalchemy.exc import TimeoutError as PoolExhausted
@@ -21,6 +22,12 @@ POOL_WAIT_SECONDS = 10
 CONNECT_SECONDS = 5
 SILENCE_MS_MAX = 15_000
 """How long the network may swallow what was sent before the connection counts as dead."""
+LOCK_MS_MAX = 10_000
+"""How long a row may be held by another: by a process that was stopped, it is held for ever."""
+STATEMENT_MS_MAX = 20_000
+IDLE_MS_MAX = 15_000
+"""When the server ends a transaction whose process says nothing more, and lets go of its rows."""
+assert LOCK_MS_MAX < STATEMENT_MS_MAX
 
 _CONNECT_ARGUMENTS = {
     "application_name": "trimtab",
@@ -30,7 +37,13 @@ _CONNECT_ARGUMENTS = {
     "keepalives_count": 2,
     "tcp_user_timeout": SILENCE_MS_MAX,
 }
+_LIMITS = (
+    f"SET lock_timeout = {LOCK_MS_MAX}; SET statement_timeout = {STATEMENT_MS_MAX};"
+    f" SET idle_in_transaction_session_timeout = {IDLE_MS_MAX}"
+)
 _CURES = {
+    "due to lock timeout": "another program holds what this one needs; see pg_stat_activity",
+    "due to statement timeout": "the server is overloaded; see pg_stat_activity",
     "authentication failed": f"check the user and the password in {SETTING}",
     "no password supplied": f"put the password into {SETTING}",
     "does not exist": "create the database or the role that the message names",
@@ -51,7 +64,7 @@ def open_engine(url: str) -> Engine:
     Raises:
         BadConfig: the URL is no PostgreSQL URL.
     """
-    return create_engine(
+    engine = create_engine(
         read_url(url),
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
@@ -59,6 +72,13 @@ def open_engine(url: str) -> Engine:
         pool_pre_ping=True,
         connect_args=_CONNECT_ARGUMENTS,
     )
+    event.listen(engine, "connect", _bound_waits)
+    return engine
+
+
+def lift_limits(connection: Connection) -> None:
+    """Let this transaction wait and work for as long as it takes: for changes to the tables."""
+    connection.exec_driver_sql("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
 
 
 def read_url(url: str) -> URL:
@@ -129,6 +149,13 @@ def translated(url: URL) -> Iterator[None]:
             f"PostgreSQL at {place_of(url)}: a row holds an instant outside the years 1 to 9999 "
             f"({error}), which this program never writes; correct that row"
         ) from None
+
+
+def _bound_waits(raw: Any, _record: object) -> None:
+    # Not as a start-up option: poolers in front of a server refuse those.
+    with raw.cursor() as cursor:
+        cursor.execute(_LIMITS)
+    raw.commit()
 
 
 def _message(url: URL, error: DBAPIError) -> str:

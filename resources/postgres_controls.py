@@ -42,11 +42,20 @@ def end_halt(
     return ended.rowcount > 0
 
 
-def read_halts(connection: Connection) -> tuple[TradingHalt, ...]:
-    """Every halt in force, the oldest first."""
+def read_halts(connection: Connection, *, unpaged: bool = False) -> tuple[TradingHalt, ...]:
+    """Every halt in force, the oldest first; or those alone that nobody was told of."""
     table = trading_halts
     query = select(table).where(_IN_FORCE).order_by(table.c.at, table.c.halt_id)
+    if unpaged:
+        query = query.where(table.c.is_paged.is_(False))
     return tuple(_halt_of(row) for row in connection.execute(query).mappings())
+
+
+def mark_paged(connection: Connection, halt: TradingHalt) -> None:
+    """Note that a person was told of the halt in force of this scope and kind."""
+    table = trading_halts
+    is_it = (table.c.scope == halt.scope.key, table.c.kind == halt.kind, _IN_FORCE)
+    connection.execute(update(table).where(*is_it).values(is_paged=True))
 
 
 def write_window(

@@ -3,10 +3,11 @@
 from sqlalchemy import Connection, select, tuple_
 
 from rebalancer.errors import BooksDisagree
-from rebalancer.orders import Order
+from rebalancer.money import Asset, parse_symbol
+from rebalancer.orders import Order, PortfolioName
 from rebalancer.settlement import Fill, Settlement
 from resources.postgres_rows import fill_of, fill_values, insert_missing
-from resources.tables_books import fills
+from resources.tables_books import fills, orders
 
 
 def write_fills(connection: Connection, settlement: Settlement, *, now_ms: int) -> None:
@@ -52,6 +53,24 @@ def require_told_again(connection: Connection, settlement: Settlement) -> tuple[
                 f"the venue now says {again or 'nothing of it'}"
             )
     return tuple(told.values())
+
+
+def read_fee_assets(
+    connection: Connection, portfolio: PortfolioName, *, since_ms: int
+) -> frozenset[Asset]:
+    """Assets that paid fees of trades booked since, and are of neither side of their market."""
+    query = (
+        select(fills.c.symbol, fills.c.fee_asset)
+        .distinct()
+        .join(orders)
+        .where(
+            fills.c.recorded_at >= since_ms,
+            fills.c.fee_asset.is_not(None),
+            orders.c.portfolio == portfolio,
+        )
+    )
+    paid = [(parse_symbol(symbol), Asset(asset)) for symbol, asset in connection.execute(query)]
+    return frozenset(asset for symbol, asset in paid if asset not in (symbol.base, symbol.quote))
 
 
 def _read_fills(connection: Connection, order: Order) -> list[Fill]:

@@ -11,8 +11,10 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from rebalancer.account import VenueOrderKey
 from rebalancer.controls import HaltKind, MaintenanceWindow, Scope, TradingHalt
 from rebalancer.ledger import BookedOrder, Ledger
+from rebalancer.money import Asset
 from rebalancer.order_states import OrderState
 from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
 from rebalancer.precision import MarketRule
@@ -22,6 +24,7 @@ from resources import postgres_accounts as accounts
 from resources import postgres_booking as booking
 from resources import postgres_controls as controls
 from resources.postgres_connection import transaction
+from resources.postgres_fills import read_fee_assets
 from resources.postgres_rules import NO_PAYLOAD, write_rules
 
 _P = ParamSpec("_P")
@@ -50,6 +53,19 @@ class PostgresLedger(Ledger):
             BooksDisagree: the order already ended otherwise.
         """
         await self._commit(booking.note_state, order, state, detail=detail, now_ms=now_ms)
+
+    async def move(
+        self,
+        orders: Sequence[Order],
+        *,
+        before: OrderState,
+        after: OrderState,
+        detail: str | None,
+        now_ms: int,
+    ) -> tuple[Order, ...]:
+        return await self._commit(
+            booking.move_orders, orders, before=before, after=after, detail=detail, now_ms=now_ms
+        )
 
     async def record(self, settlement: Settlement, *, now_ms: int) -> LedgerReceipt:
         """Write fills, order, successor and event in one transaction.
@@ -89,6 +105,12 @@ class PostgresLedger(Ledger):
     async def read_halts(self) -> tuple[TradingHalt, ...]:
         return await self._commit(controls.read_halts)
 
+    async def mark_paged(self, halt: TradingHalt) -> None:
+        await self._commit(controls.mark_paged, halt)
+
+    async def read_unpaged(self) -> tuple[TradingHalt, ...]:
+        return await self._commit(controls.read_halts, unpaged=True)
+
     async def record_window(self, window: MaintenanceWindow, *, actor: str, now_ms: int) -> None:
         await self._commit(controls.write_window, window, actor=actor, now_ms=now_ms)
 
@@ -112,30 +134,28 @@ class PostgresLedger(Ledger):
     ) -> tuple[BookedFill, ...]:
         return await self._commit(accounts.read_traded, portfolio, since_ms=since_ms)
 
+    async def read_fee_assets(self, portfolio: PortfolioName, *, since_ms: int) -> frozenset[Asset]:
+        return await self._commit(read_fee_assets, portfolio, since_ms=since_ms)
+
     async def read_known(
         self,
         venue: VenueName,
         *,
         client_order_ids: Collection[ClientOrderId],
-        venue_order_ids: Collection[str],
+        venue_keys: Collection[VenueOrderKey],
     ) -> KnownOrders:
         return await self._commit(
             accounts.read_known,
             venue,
             client_order_ids=client_order_ids,
-            venue_order_ids=venue_order_ids,
+            venue_keys=venue_keys,
         )
 
     async def record_ignored(
-        self, venue: VenueName, venue_order_id: str, *, actor: str, reason: str, now_ms: int
+        self, venue: VenueName, key: VenueOrderKey, *, actor: str, reason: str, now_ms: int
     ) -> None:
         await self._commit(
-            accounts.write_ignored,
-            venue,
-            venue_order_id,
-            actor=actor,
-            reason=reason,
-            now_ms=now_ms,
+            accounts.write_ignored, venue, key, actor=actor, reason=reason, now_ms=now_ms
         )
 
     async def _commit(

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, text
 
 from rebalancer.errors import BadConfig
-from resources.postgres_connection import SETTING, open_engine, place_of, transaction
+from resources.postgres_connection import (
+    SETTING,
+    lift_limits,
+    open_engine,
+    place_of,
+    transaction,
+)
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -29,6 +35,16 @@ def is_newest(engine: Engine) -> bool:
         if connection.scalar(text("SELECT to_regclass('alembic_version') IS NULL")):
             return False
         return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == newest)
+
+
+def has_no_tables(engine: Engine) -> bool:
+    """Whether no Trimtab has been at this database yet.
+
+    Raises:
+        StoreUnavailable: the server did not answer.
+    """
+    with transaction(engine) as connection:
+        return bool(connection.scalar(text("SELECT to_regclass('alembic_version') IS NULL")))
 
 
 def bring_up_to_date(engine: Engine, *, today: date, months_ahead: int) -> None:
@@ -129,6 +145,7 @@ def _upgrade(engine: Engine) -> str:
 
 
 def _lock(connection: Connection) -> None:
+    lift_limits(connection)
     # Held until the transaction ends, so a process that dies lets go of it.
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 

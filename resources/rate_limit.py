@@ -85,7 +85,7 @@ class RateWindow:
         cost = self.costs.get(kind, 0)
         if cost == 0:
             return None
-        floor = self.reserve_units if kind is CallKind.ORDER else 0
+        floor = self.reserve_units if kind in (CallKind.ORDER, CallKind.BOOK) else 0
         capacity = self.burst * self.window_us
         return Draw(self.name, self.refill, capacity, cost * self.window_us, floor)
 

@@ -19,12 +19,12 @@ has put back every order of the books that may have been sent, each in doubt; th
 begun last, so nobody ever meets a queue that is half filled.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from redis import Redis
 
-from rebalancer.errors import BadData, LeaseLost
+from rebalancer.errors import BadData, LeaseLost, QueueLost, StoreUnavailable
 from rebalancer.gate import GateOpen
 from rebalancer.money import ZERO
 from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
@@ -33,6 +33,7 @@ from rebalancer.queue import (
     CallKind,
     Claim,
     Denied,
+    Generation,
     InDoubt,
     NotNow,
     QueueDepth,
@@ -58,6 +59,11 @@ BATCH_MAX = 100
 """Orders in one script. A longer list takes several steps, each of them whole."""
 
 
+_OTHER_GENERATION = (
+    "the queue lost its data, and was filled again from the books, after these orders were planned"
+)
+
+
 class RedisOrderQueue(OrderQueue):
     """The queue called `name` on one server; any number of processes may use it at once."""
 
@@ -77,11 +83,23 @@ class RedisOrderQueue(OrderQueue):
         self._known_ms = known_ms
 
     def is_lost(self) -> bool:
-        return texts(self._scripts.run("is_lost")) == ["state", "1"]
+        return self._generation() == ""
+
+    def generation(self) -> Generation:
+        if found := self._generation():
+            return Generation(found)
+        raise self._scripts.lost()
+
+    def _generation(self) -> str:
+        _, found = texts(self._scripts.run("generation"))
+        return found
 
     def recover(self, recovery: Recovery) -> int:
         rows = [(*_row(order), micro_of_order(order)) for order in recovery.maybe_sent]
-        added = self._add_batches("recover", rows)
+        added = 0
+        for words in _batches(rows):
+            _, count = texts(self._scripts.run("recover", self._known_ms, *words))
+            added += self._replies.count(count)
         traded = [
             word
             for portfolio, worth_quote in sorted(recovery.turnover_quote.items())
@@ -91,9 +109,20 @@ class RedisOrderQueue(OrderQueue):
         self._scripts.run("begin", len(budgets), *budgets, *traded)
         return added
 
-    def enqueue(self, orders: Sequence[Order]) -> int:
-        # An empty list asks too: whoever queues nothing should learn all the same that it is lost.
-        return self._add_batches("enqueue", [_row(order) for order in orders])
+    def enqueue(
+        self, orders: Sequence[Order], *, generation: Generation
+    ) -> frozenset[ClientOrderId]:
+        added: set[ClientOrderId] = set()
+        for number, words in enumerate(_batches([_row(order) for order in orders])):
+            reply = texts(self._scripts.run("enqueue", self._known_ms, generation, *words))
+            match reply:
+                case ["other_generation"] if number == 0:
+                    raise QueueLost(_OTHER_GENERATION)
+                case ["other_generation"]:
+                    raise StoreUnavailable(f"{_OTHER_GENERATION}, and some were in it before")
+                case ["added", *ids]:
+                    added.update(ClientOrderId(order_id) for order_id in ids)
+        return frozenset(added)
 
     def claim(self, tenure: Tenure, *, now_ms: int, lease_ms: int) -> Claim | InDoubt | QueueEmpty:
         assert lease_ms > 0, lease_ms
@@ -130,6 +159,13 @@ class RedisOrderQueue(OrderQueue):
     def close_tap(self, venue: VenueName, *, for_ms: int) -> None:
         self._desk.close_tap(venue, for_ms=for_ms)
 
+    def tap_closed_ms(self, venue: VenueName) -> int:
+        reply = self._scripts.run("read_tap", venue)
+        match texts(reply):
+            case ["closed_for", wait_ms]:
+                return self._replies.count(wait_ms)
+        raise self._replies.corrupt(reply)
+
     def retire(self, claim: Claim) -> None:
         self._give_back("retire", claim, claim.lease_until_ms)
 
@@ -142,13 +178,15 @@ class RedisOrderQueue(OrderQueue):
     def note_absent(self, doubt: InDoubt, *, retry_at_ms: int) -> None:
         self._give_back("note_absent", doubt, retry_at_ms)
 
-    def acknowledge(self, receipt: LedgerReceipt) -> None:
+    def acknowledge(self, receipt: LedgerReceipt) -> bool:
         order_id, successor = receipt.client_order_id, receipt.successor
         paid = micro_of(receipt.paid_quote)
         next_one = () if successor is None else (*_row(successor), micro_of_order(successor))
         reply = self._scripts.run("acknowledge", order_id, self._known_ms, paid, *next_one)
-        if texts(reply) != ["acknowledged"]:
-            raise self._replies.refusal(order_id, reply)
+        match texts(reply):
+            case ["acknowledged", turned_away]:
+                return turned_away == "1"
+        raise self._replies.refusal(order_id, reply)
 
     def live_orders(self, portfolio: PortfolioName) -> tuple[Order, ...]:
         _, *found = self._scripts.run("live_orders", portfolio)
@@ -201,14 +239,6 @@ class RedisOrderQueue(OrderQueue):
     def close_tenure(self, tenure: Tenure) -> None:
         self._scripts.run("close_tenure", tenure.slot, tenure.epoch)
 
-    def _add_batches(self, script: str, rows: Sequence[tuple[str | int, ...]]) -> int:
-        added = 0
-        for start in range(0, max(1, len(rows)), BATCH_MAX):
-            words = [word for row in rows[start : start + BATCH_MAX] for word in row]
-            _, count = texts(self._scripts.run(script, self._known_ms, *words))
-            added += self._replies.count(count)
-        return added
-
     def _give_back(self, script: str, claim: Claim | InDoubt, retry_at_ms: int) -> None:
         assert retry_at_ms >= 0, retry_at_ms
         order_id = claim.order.client_order_id
@@ -220,3 +250,9 @@ class RedisOrderQueue(OrderQueue):
 
 def _row(order: Order) -> tuple[str, str, str]:
     return order.client_order_id, encode_order(order), rank_head(order)
+
+
+def _batches(rows: Sequence[tuple[str | int, ...]]) -> Iterator[list[str | int]]:
+    """The words of a few rows at a time. Of no rows one batch: the script is asked all the same."""
+    for start in range(0, max(1, len(rows)), BATCH_MAX):
+        yield [word for row in rows[start : start + BATCH_MAX] for word in row]

@@ -9,6 +9,9 @@ from rebalancer.orders import Order
 from resources.order_codec import AT_MS_MAX, decode_order
 from resources.redis_scripts import QueueScripts, Reply, texts
 
+ID_SHOWN_MAX = 100
+"""An id as a message shows it: ours are shorter, but a key may hold anything."""
+
 
 class Replies:
     """Reads the answers of one queue's scripts."""
@@ -17,10 +20,12 @@ class Replies:
         self._scripts = scripts
 
     def order(self, order_id: str, text: bytes | int | None) -> Order:
-        where = self._scripts.field(order_id)
+        where = self._scripts.field(order_id[:ID_SHOWN_MAX])
         order = decode_order(text if isinstance(text, bytes) else None, where=where)
         if order.client_order_id != order_id:
-            raise BadData(f"{where}: expected that order, was {order.client_order_id}")
+            raise BadData(
+                f"{where}: expected that order, was {order.client_order_id:.{ID_SHOWN_MAX}}"
+            )
         return order
 
     def count(self, text: str, *, most: int = AT_MS_MAX) -> int:
@@ -42,7 +47,8 @@ class Replies:
         return self.corrupt(reply)
 
     def corrupt(self, reply: Reply) -> BadData:
-        _, order_id, *rest = texts(reply)
+        _, told, *rest = texts(reply)
+        order_id = told[:ID_SHOWN_MAX]
         return BadData(
             f"{self._scripts.field(order_id)}: expected an order as this program writes it, was "
             f"{''.join(rest)[:200]!r}. Stop the drains, look {order_id} up at the venue, then "

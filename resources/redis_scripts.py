@@ -89,13 +89,17 @@ class QueueScripts:
             reply = self._scripts[name](keys=self._keys, args=list(args))
         assert isinstance(reply, list), reply
         if reply == [b"no_generation"]:
-            raise QueueLost(
-                f"Redis at {place_of(self._client)} holds no queue under {self._prefix}:* that "
-                "belongs to the books: it is new, or has lost its data. Nothing is sent until the "
-                "queue is filled again from PostgreSQL, which every start of a drain does: run "
-                "`trimtab drain`, or let the sensor launch one."
-            )
+            raise self.lost()
         return reply
+
+    def lost(self) -> QueueLost:
+        """What to say of a queue without a generation."""
+        return QueueLost(
+            f"Redis at {place_of(self._client)} holds no queue under {self._prefix}:* that "
+            "belongs to the books: it is new, or has lost its data. Nothing is sent until the "
+            "queue is filled again from PostgreSQL, which every start of a drain does: run "
+            "`trimtab drain`, or let the sensor launch one."
+        )
 
     def key(self, part: str) -> str:
         """The full name of one key."""

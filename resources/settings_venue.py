@@ -11,8 +11,11 @@ from rebalancer.queue import CallKind
 from resources.rate_limit import (
     BURST_PERCENT,
     LIMIT_MAX,
+    MINUTE_US,
+    REFILL_PERCENT,
     RESERVE_PERCENT,
     RateLimit,
+    RateWindow,
     share_minute,
 )
 from resources.settings_table import Address, SettingsTable
@@ -22,8 +25,14 @@ REQUEST_WEIGHT_ELSEWHERE = 300
 """Careful, where no venue's documentation was read: as many as 3 orders a second need."""
 REQUEST_WEIGHT_MIN = 100
 CALL_WEIGHT_MAX = 20
+LOOK_UP_PERCENT = 60
+"""Of the weight: the most that look-ups take, however many orders are silent. They go ahead of new
+orders, so without a bound they would take all that is earned, and nothing new would ever leave."""
 # The heaviest order must fit what the smallest budget lets new orders take at once.
 assert CALL_WEIGHT_MAX * 100 <= REQUEST_WEIGHT_MIN * (BURST_PERCENT - RESERVE_PERCENT)
+# And so must the heaviest look-up fit their share; after a loss it begins with the reserve.
+assert CALL_WEIGHT_MAX * 10_000 <= REQUEST_WEIGHT_MIN * BURST_PERCENT * LOOK_UP_PERCENT
+assert RESERVE_PERCENT * 100 < BURST_PERCENT * LOOK_UP_PERCENT
 
 
 class VenueSettings(SettingsTable):
@@ -84,9 +93,9 @@ class VenueSettings(SettingsTable):
         default=None,
         ge=REQUEST_WEIGHT_MIN,
         le=LIMIT_MAX,
-        description="Weight of orders, look-ups and cancels a minute, over all processes and "
-        "machines. By default 3000 on Binance, half of what it allows an address, 600 on Binance "
-        "US, and 300 elsewhere.",
+        description="Weight of orders, their books, look-ups and cancels a minute, over all "
+        "processes and machines; look-ups take at most 60 % of it. By default 3000 on Binance, "
+        "half of what it allows an address, 600 on Binance US, and 300 elsewhere.",
     )
     order_weight: int = Field(
         default=1, ge=0, le=CALL_WEIGHT_MAX, description="Weight of sending an order."
@@ -96,6 +105,9 @@ class VenueSettings(SettingsTable):
         ge=0,
         le=CALL_WEIGHT_MAX,
         description="Weight of asking what became of an order, with its trades.",
+    )
+    book_weight: int = Field(
+        default=5, ge=0, le=CALL_WEIGHT_MAX, description="Weight of reading an order book."
     )
     cancel_weight: int = Field(
         default=1, ge=0, le=CALL_WEIGHT_MAX, description="Weight of cancelling an order."
@@ -138,10 +150,26 @@ class VenueSettings(SettingsTable):
         )
         costs = {
             CallKind.ORDER: self.order_weight,
+            CallKind.BOOK: self.book_weight,
             CallKind.LOOK_UP: self.look_up_weight,
             CallKind.CANCEL: self.cancel_weight,
         }
         return RateLimit(
             self.orders_per_second_max,
-            further=(share_minute(weight_max, costs),),
+            further=(
+                share_minute(weight_max, costs),
+                _share_of_look_ups(weight_max, self.look_up_weight),
+            ),
         )
+
+
+def _share_of_look_ups(weight_max: int, look_up_weight: int) -> RateWindow:
+    """What look-ups may take of a minute's weight, so that the rest of it is left to new orders."""
+    return RateWindow(
+        name="look-ups",
+        window_us=MINUTE_US,
+        burst=weight_max * BURST_PERCENT * LOOK_UP_PERCENT // 10_000,
+        refill=weight_max * REFILL_PERCENT * LOOK_UP_PERCENT // 10_000,
+        costs={CallKind.LOOK_UP: look_up_weight},
+        reserve=weight_max * RESERVE_PERCENT // 100,
+    )

@@ -31,6 +31,8 @@ trading_halts = Table(
     instant("at"),
     instant("lifted_at", nullable=True),
     words("lifted_by", nullable=True),
+    # Whether a person was told of it; one that a person imposed needs nobody told.
+    Column("is_paged", Boolean, nullable=False, server_default=text("false")),
     CheckConstraint(f"scope = '{ScopeKind.EVERYTHING}' OR scope ~ '^({_NAMED}):.'", name="scope"),
     CheckConstraint("(lifted_at IS NULL) = (lifted_by IS NULL)", name="lifted"),
     Index(
@@ -97,6 +99,7 @@ ignored_orders = Table(
     "ignored_orders",
     SCHEMA,
     key("venue"),
+    key("symbol"),
     key("venue_order_id"),
     words("actor"),
     words("reason"),

@@ -4,6 +4,7 @@ import asyncio
 
 from rebalancer.gate import Conditions
 from rebalancer.orders import VenueName
+from rebalancer.venue_tap import VenueTap
 from resources.settings import Settings
 from resources.wiring import Venues
 
@@ -11,11 +12,13 @@ PROBES = 3
 """The first pays for the connection; the median of three is a warm round trip."""
 
 
-def measure_venues(settings: Settings, venues: Venues) -> dict[VenueName, Conditions]:
-    """Each venue's latency now. A venue that does not answer is infinitely slow."""
+def measure_venues(
+    settings: Settings, venues: Venues, tap: VenueTap
+) -> dict[VenueName, Conditions]:
+    """Each venue's latency now. One that does not answer, or must not be asked, is too slow."""
 
     async def measure(name: VenueName) -> Conditions:
-        async with venues.connect(name) as venue:
+        async with venues.connect(name, tap) as venue:
             for _ in range(PROBES):
                 await venue.probe()
             return venue.conditions

@@ -16,12 +16,14 @@ from pydantic import SecretStr
 from rebalancer.ledger import Ledger
 from rebalancer.orders import PortfolioName, VenueName
 from rebalancer.ports import Alarm, Clock, OrderQueue, TradingControls, Venue
+from rebalancer.venue_tap import VenueTap
 from resources.settings import Settings
 from resources.system_clock import SystemClock, utc_day
 
 if TYPE_CHECKING:
     from resources.embedded import ServerUrls
     from resources.postgres_archive import PostgresArchive
+    from resources.redis_marks import SentMarks
 
 
 QUEUE_NAME = "trimtab"
@@ -37,6 +39,7 @@ class Stores:
     ledger: Ledger
     queue: OrderQueue
     controls: TradingControls
+    marks: "SentMarks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,13 @@ class Venues:
     clock: Clock
 
     @asynccontextmanager
-    async def connect(self, name: VenueName) -> AsyncIterator[Venue]:
-        """One long-lived client; closed on leaving. Raises BadConfig for an unknown exchange."""
+    async def connect(self, name: VenueName, tap: VenueTap) -> AsyncIterator[Venue]:
+        """One long-lived client; closed on leaving. Raises BadConfig for an unknown exchange.
+
+        Args:
+            name: The venue, as the settings name it.
+            tap: Asked before every question to the venue, and closed by its "slow down".
+        """
         from resources.ccxt_venue import CcxtOptions, CcxtVenue
 
         told = self.settings.venues[name]
@@ -61,7 +69,7 @@ class Venues:
             passphrase=_reveal(told.api_passphrase) or "",
             timeout_ms=told.timeout_ms,
         )
-        async with CcxtVenue(name, options, self.clock) as venue:
+        async with CcxtVenue(name, options, self.clock, tap) as venue:
             yield venue
 
 
@@ -100,6 +108,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
     with (
         server_urls(settings) as urls,
         open_queue_and_controls(settings, urls.redis_url) as (queue, controls),
+        _open_marks(urls.redis_url) as marks,
     ):
         engine = open_engine(urls.database_url)
         try:
@@ -109,6 +118,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
                 ledger=PostgresLedger(engine),
                 queue=queue,
                 controls=controls,
+                marks=marks,
             )
         finally:
             engine.dispose()
@@ -144,6 +154,19 @@ def open_queue_and_controls(
             ),
             RedisTradingControls(redis, name=QUEUE_NAME),
         )
+    finally:
+        redis.close()
+
+
+@contextmanager
+def _open_marks(redis_url: str) -> Iterator["SentMarks"]:
+    """On a client of its own, which connects when it is first asked."""
+    from resources.redis_connection import open_redis
+    from resources.redis_marks import SentMarks
+
+    redis = open_redis(redis_url)
+    try:
+        yield SentMarks(redis, name=QUEUE_NAME)
     finally:
         redis.close()
 

@@ -55,7 +55,7 @@ def latency_sensor(
         depth=depth,
         tenure=stores.queue.tenure_state(MAIN_SLOT),
         runs=_runs_under_way(context, now_ms=now_ms) if waits else (),
-        conditions=measure_venues(settings, venues) if waits else {},
+        conditions=measure_venues(settings, venues, stores.queue) if waits else {},
         gates={name: settings.venues[name].gate() for name in settings.venue_names()},
         budget_ms=settings.drain.budget_ms,
         overlap_ms=settings.drain.overlap_ms,

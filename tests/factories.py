@@ -9,6 +9,7 @@ from rebalancer.depth import Book, Level
 from rebalancer.money import ZERO, Asset, Symbol, to_decimal
 from rebalancer.orders import CycleId, Order, PortfolioName, VenueName, name_order
 from rebalancer.plan import PlanContext, RebalancePolicy
+from rebalancer.ports import OrderQueue
 from rebalancer.precision import MarketRule, RawRule, Side
 from rebalancer.queue import Tenure
 from rebalancer.quotes import Quote, RawTicker
@@ -132,6 +133,7 @@ def make_context(cycle_id: str = "c1", **changes: Any) -> PlanContext:
         "portfolio": PORTFOLIO,
         "venue": VENUE,
         "busy": {},
+        "cycle_quote_spent": ZERO,
         "turnover_quote_today": ZERO,
         "books": {},
     }
@@ -190,3 +192,8 @@ def make_fill(order: Order, amount: str, *, trade_id: str = "1", price: str = "5
         is_maker=False,
         filled_at_ms=NOW_MS,
     )
+
+
+def enqueue(queue: OrderQueue, orders: Sequence[Order]) -> int:
+    """Queue orders as whoever has just read the books; says how many were new."""
+    return len(queue.enqueue(orders, generation=queue.generation()))

@@ -1,5 +1,5 @@
 -- ARGV: client order id, known_ms, micro-units that were paid, then the successor's id, JSON, head of
--- its rank and micro-units it may trade, if there is one.
+-- its rank and micro-units it may trade, if there is one. Answers 1 when the successor was turned away.
 local id, known_ms = ARGV[1], tonumber(ARGV[2])
 local order, text = read(id)
 local rank, is_news = redis.call('HGET', RANKS, id), not is_known(id)
@@ -10,7 +10,7 @@ remember(id, known_ms)
 if not order then
   -- An end this queue never heard of: whether the successor was sent since, only the venue can say.
   if is_news and ARGV[4] then add_in_doubt(ARGV[4], ARGV[5], ARGV[6], known_ms, ARGV[7]) end
-  return {'acknowledged'}
+  return {'acknowledged', 0}
 end
 
 redis.call('ZREM', READY, rank)
@@ -25,7 +25,9 @@ if tonumber(ARGV[3]) > 0 then add_turnover(order.portfolio, tonumber(ARGV[3])) e
 if order.is_sell and redis.call('HINCRBY', SELLS, order.group, -1) <= 0 then
   redis.call('HDEL', SELLS, order.group)
 end
--- A successor takes the symbol over, and a sell's successor its place before the buys.
+-- A successor takes the symbol over, and a sell's successor its place before the buys. After a loss
+-- another order of the symbol may still be in doubt: then the successor never was in the queue.
 if ARGV[4] then add(ARGV[4], ARGV[5], ARGV[6], known_ms) end
+local is_turned_away = ARGV[4] and not is_known(ARGV[4])
 if order.is_sell and redis.call('HEXISTS', SELLS, order.group) == 0 then wake(order.group) end
-return {'acknowledged'}
+return {'acknowledged', is_turned_away and 1 or 0}

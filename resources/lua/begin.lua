@@ -11,5 +11,5 @@ for index = 2, budgets, 3 do
   end
 end
 for index = budgets + 1, #ARGV, 2 do add_turnover(ARGV[index], tonumber(ARGV[index + 1])) end
-redis.call('SET', GENERATION, whole(now_ms()))
+redis.call('SET', GENERATION, whole(now_us()))
 return {'begun', 1}

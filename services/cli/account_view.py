@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from assets.account import account_of
-from rebalancer.account import OpenOrder
-from rebalancer.account_check import foreign_orders
-from rebalancer.account_compare import Account, AccountDesk, baseline_of
+from rebalancer.account_check import StrayOrders, find_stray_orders
+from rebalancer.account_compare import Account, AccountDesk, baseline_of, read_traded_since
 from rebalancer.balances import Balance, sanitize_balances
 from rebalancer.cycle import require_readable
 from rebalancer.money import Asset
@@ -38,7 +37,8 @@ class Ground:
         """Ask with a client of the venue, which is closed again."""
         await self.bring_together()
         clock = SystemClock()
-        async with Venues(self.settings, clock).connect(self.account.venue) as venue:
+        venues = Venues(self.settings, clock)
+        async with venues.connect(self.account.venue, self.stores.queue) as venue:
             return await ask(self._desk(venue))
 
     async def bring_together(self) -> None:
@@ -66,7 +66,7 @@ class AccountView:
 
     baseline: Baseline
     changes: tuple[Unexplained, ...]
-    foreign: tuple[OpenOrder, ...]
+    stray: StrayOrders
     ended_lately: bool
 
 
@@ -90,7 +90,7 @@ async def view_account(desk: AccountDesk, account: Account, *, quiet_ms: int) ->
     return AccountView(
         baseline=baseline_of(account, balances, at_ms),
         changes=await _changes(desk, account, balances),
-        foreign=await foreign_orders(desk, account),
+        stray=await find_stray_orders(desk, account),
         ended_lately=bool(recent),
     )
 
@@ -101,7 +101,7 @@ async def _changes(
     before = await desk.ledger.read_baseline(account.portfolio)
     if before is None:
         return ()
-    traded = await desk.ledger.read_traded(account.portfolio, since_ms=before.taken_at_ms)
+    traded = await read_traded_since(desk.ledger, before)
     return unexplained_changes(before, traded, balances, managed=account.managed, tolerance_bps=0)
 
 

@@ -100,7 +100,18 @@ def _require_quiet(ground: Ground) -> None:
 
 def _require_whole(adoption: Adoption) -> None:
     name = adoption.portfolio
-    if foreign := adoption.view.foreign:
+    if ended := adoption.view.stray.ended:
+        told = "; ".join(
+            f"{describe_open(order)}, by the books {known.state.value}"
+            for order, known in list(ended.values())[:NAMED_MAX]
+        )
+        raise CommandFailed(
+            f"{name}: ended on the books and open at the venue: {told}. For each: cancel it at the "
+            f"venue, or trimtab orders ignore ID --portfolio {name} --reason TEXT (left "
+            "alone). If it ended just now, run this again in a moment",
+            Exit.GOAL_MISSED,
+        )
+    if foreign := adoption.view.stray.foreign:
         told = "; ".join(describe_open(order) for order in foreign[:NAMED_MAX])
         raise CommandFailed(
             f"{name}: open at the venue and not ours: {told}. It would freeze again at once. For "

@@ -1,7 +1,8 @@
 """`trimtab orders approve|reject`: plans that wait for a person, where the settings ask for one.
 
 Belongs here: choosing the orders, and queueing or ending them. An approval goes on the books first:
-an order that may be sent is never one that the books still call unapproved.
+an order that may be sent is never one that the books still call unapproved. Of two people who judge
+one order at once the books take the first, and the second is told.
 """
 
 import asyncio
@@ -12,13 +13,14 @@ from typing import Any
 from rebalancer.controls import scopes_of
 from rebalancer.order_states import OrderState
 from rebalancer.orders import Order
+from rebalancer.queueing import HandedOver, hand_over
 from rebalancer.recovery import recover_queue
 from resources.archive_rows import OrderRow
 from resources.settings import Settings
 from resources.system_clock import SystemClock
 from resources.wiring import Stores, open_alarm
 from services.cli.asking import actor, confirm
-from services.cli.choosing import Choice, chosen_orders
+from services.cli.choosing import WAITING, Choice, chosen_orders
 from services.cli.failures import CommandFailed, Exit
 from services.cli.halt_words import cure_of
 from services.cli.instants import instant_text
@@ -27,6 +29,7 @@ from services.cli.stores_apart import chosen_stores
 from services.cli.terminal import counted, print_json, say
 
 REASON_MAX = 500
+_EXPIRED = "booked as expired; the next cycle plans afresh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,66 +66,62 @@ async def _approve(
     rows: Sequence[OrderRow], detail: str, settings: Settings, stores: Stores
 ) -> list[Judged]:
     now_ms = SystemClock().now_ms()
-    # A queue that lost its data takes nothing before it was filled again.
+    # A queue that lost its data takes nothing before it was filled again; and what is too old ends.
     await recover_queue(
         stores.queue, stores.controls, stores.ledger, open_alarm(settings), now_ms=now_ms
     )
-    judged = [await _expire(row, stores, now_ms) for row in rows if _is_old(row.order, now_ms)]
-    fresh = [row for row in rows if not _is_old(row.order, now_ms)]
-    for row in fresh:
-        await stores.ledger.note(row.order, OrderState.QUEUED, detail=detail, now_ms=now_ms)
-    await _require_standing(fresh, OrderState.QUEUED, stores)
-    stores.queue.enqueue([row.order for row in fresh])
-    held = stores.queue.stages([row.order.client_order_id for row in fresh])
-    for row in fresh:
-        is_held = row.order.client_order_id in held
-        judged.append(
-            Judged(row, OrderState.QUEUED) if is_held else await _overtaken(row, stores, now_ms)
-        )
-    return judged
+    generation = stores.queue.generation()
+    handed = await hand_over(
+        [row.order for row in rows if not _is_old(row.order, now_ms)],
+        stores.queue,
+        stores.ledger,
+        before=WAITING,
+        generation=generation,
+        detail=detail,
+        now_ms=now_ms,
+    )
+    return [_judged(row, handed, stores, now_ms) for row in rows]
 
 
 async def _reject(rows: Sequence[OrderRow], detail: str, stores: Stores) -> list[Judged]:
-    now_ms = SystemClock().now_ms()
-    await _require_standing(rows, OrderState.AWAITING_APPROVAL, stores)
-    for row in rows:
-        await stores.ledger.note(row.order, OrderState.REJECTED, detail=detail, now_ms=now_ms)
-    return [Judged(row, OrderState.REJECTED) for row in rows]
-
-
-async def _require_standing(rows: Sequence[OrderRow], state: OrderState, stores: Stores) -> None:
-    """Two people may judge the same order at once: whoever was first has decided."""
-    standing = {b.order.client_order_id: b.state for b in await stores.ledger.read_unsettled()}
-    for row in rows:
-        if standing.get(row.order.client_order_id) is not state:
-            name = row.order.client_order_id[:ID_SHOWN]
-            raise CommandFailed(
-                f"order {name} was judged by somebody else meanwhile; trimtab orders {name} says "
-                "by whom. Look at what still waits, then run this again",
-                Exit.GOAL_MISSED,
-            )
-
-
-async def _expire(row: OrderRow, stores: Stores, now_ms: int) -> Judged:
-    detail = "nobody approved it in time"
-    await stores.ledger.note(row.order, OrderState.EXPIRED, detail=detail, now_ms=now_ms)
-    return Judged(
-        row,
-        OrderState.EXPIRED,
-        f"too old to send since {instant_text(row.order.expires_at_ms)}, booked as expired; the "
-        "next cycle plans afresh. Raise order_ttl_ms to have more time",
+    moved = await stores.ledger.move(
+        [row.order for row in rows],
+        before=WAITING,
+        after=OrderState.REJECTED,
+        detail=detail,
+        now_ms=SystemClock().now_ms(),
     )
+    rejected = {order.client_order_id for order in moved}
+    return [
+        Judged(row, OrderState.REJECTED)
+        if row.order.client_order_id in rejected
+        else _overtaken(row, stores)
+        for row in rows
+    ]
 
 
-async def _overtaken(row: OrderRow, stores: Stores, now_ms: int) -> Judged:
-    """The queue did not take it: its symbol is busy. Nothing of it was or will be sent."""
-    detail = "approved, but another order of its symbol was under way"
-    await stores.ledger.note(row.order, OrderState.EXPIRED, detail=detail, now_ms=now_ms)
+def _judged(row: OrderRow, handed: HandedOver, stores: Stores, now_ms: int) -> Judged:
+    """What became of one order that was to be approved."""
+    order, name = row.order, row.order.client_order_id
+    if name in handed.queued:
+        return Judged(row, OrderState.QUEUED)
+    if name in handed.unsent:
+        return Judged(row, OrderState.EXPIRED, f"{handed.unsent[name]}, so it was {_EXPIRED}")
+    found = _overtaken(row, stores)
+    if found.state is OrderState.EXPIRED and _is_old(order, now_ms):
+        since = instant_text(order.expires_at_ms)
+        problem = f"too old to send since {since}, {_EXPIRED}. Raise order_ttl_ms to have more time"
+        return Judged(row, OrderState.EXPIRED, problem)
+    return found
+
+
+def _overtaken(row: OrderRow, stores: Stores) -> Judged:
+    """Two people may judge the same order at once: whoever was first has decided."""
+    name = row.order.client_order_id
     return Judged(
         row,
-        OrderState.EXPIRED,
-        f"another order of {row.order.symbol} is under way, so this one was booked as expired; the "
-        "next cycle plans afresh",
+        stores.archive.read_history(name)[-1].state,
+        f"judged by somebody else meanwhile; trimtab orders {name[:ID_SHOWN]} says by whom",
     )
 
 

@@ -4,6 +4,7 @@
 word that is none of the decisions is the id of an order, or an option of the list.
 """
 
+from difflib import get_close_matches
 from typing import Annotated, Any
 
 import typer
@@ -12,15 +13,25 @@ from typer.core import TyperGroup
 from services.cli.commands_controls import Json, Yes
 
 SHOW = "show"
+_ID_LETTERS = frozenset("0123456789abcdef")
 
 
 class OrdersGroup(TyperGroup):
     """A group whose every other first word means `show`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args:
+            self._refuse_slip(ctx, args[0])
         if not args or (args[0] not in self.commands and args[0] != "--help"):
             args = [SHOW, *args]
         return super().parse_args(ctx, args)
+
+    def _refuse_slip(self, ctx: Any, word: str) -> None:
+        """A mistyped decision is no order's id: letters beyond f tell the two apart."""
+        if word in self.commands or word.startswith("-") or set(word.lower()) <= _ID_LETTERS:
+            return
+        if meant := get_close_matches(word, self.commands, n=1):
+            ctx.fail(f"No such command {word!r}, and no order's id. Did you mean {meant[0]!r}?")
 
 
 orders = typer.Typer(
@@ -148,7 +159,7 @@ def _end(
     is_sure: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Declare an order in doubt absent, where the venue cannot be asked for it."""
+    """Declare an order absent that has no end, where the venue cannot be asked for it."""
     from services.cli.ending import end_order
 
     end_order(order, reason=reason, is_sure=is_sure, as_json=as_json)

@@ -1,7 +1,7 @@
-"""`trimtab rebalance` and `trimtab drain`: the Dagster jobs, run here and now.
+"""`trimtab rebalance`: the Dagster jobs of one cycle and its drain, run here and now.
 
-Belongs here: one cycle and what came of it. A drain that another session is at work on is waited
-for, not fought over.
+Belongs here: one cycle and what came of it; what `trimtab drain` works with as well. A drain that
+another session is at work on is waited for, not fought over.
 """
 
 import time
@@ -28,7 +28,7 @@ from services.cli.order_words import (
 )
 from services.cli.reach import require_servers
 from services.cli.runs import Jobs, open_jobs
-from services.cli.terminal import counted, heading, out, print_json, progress, step
+from services.cli.terminal import heading, out, print_json, progress, step
 from services.cli.world import World, chosen_settings, open_world
 
 SLOT = 0
@@ -52,7 +52,7 @@ class CycleResult:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What both commands work with."""
+    """What both commands work with, this one and `trimtab drain`."""
 
     world: World
     jobs: Jobs
@@ -61,7 +61,7 @@ class Bench:
 
 def rebalance(portfolio: str | None, *, as_json: bool, debug: bool) -> None:
     """One cycle and its drain for every portfolio, or for the one named."""
-    with _bench(debug=debug) as bench:
+    with open_bench(debug=debug) as bench:
         settings = bench.world.settings
         if portfolio is not None:
             settings.portfolio(portfolio)
@@ -83,40 +83,9 @@ def rebalance(portfolio: str | None, *, as_json: bool, debug: bool) -> None:
         )
 
 
-def drain(*, as_json: bool, debug: bool) -> None:
-    """Send what waits, until nothing does."""
-    with _bench(debug=debug) as bench:
-        with step("gate, permit, send and settle"):
-            report = bench.jobs.drain()
-        depth = bench.stores.queue.depth()
-    left = {"waiting": depth.waiting, "in_doubt": depth.in_doubt}
-    states = {state.value: count for state, count in sorted(report.states.items())}
-    if as_json:
-        print_json(
-            {
-                "left_because": report.left_because,
-                "settled": states,
-                "held": report.held,
-                "last_hold": report.last_hold,
-                "unsettled_answers": report.unsettled,
-                **left,
-            }
-        )
-    else:
-        settled = ", ".join(f"{count} {state}" for state, count in states.items()) or "no order"
-        out().print(f"Settled: {settled}. The session left because: {report.left_because}.")
-        if report.last_hold:
-            out().print(f"Held {counted(report.held, 'time')}; last: {report.last_hold}")
-    if depth.waiting or depth.in_doubt:
-        raise CommandFailed(
-            f"orders still waiting: {depth.waiting}, in doubt: {depth.in_doubt}; "
-            "trimtab status says more",
-            Exit.GOAL_MISSED,
-        )
-
-
 @contextmanager
-def _bench(*, debug: bool) -> Iterator[Bench]:
+def open_bench(*, debug: bool) -> Iterator[Bench]:
+    """Settings, servers and jobs, for as long as the block lasts."""
     with ExitStack() as leaving:
         config_file = leaving.enter_context(chosen_settings())
         with progress("starting"):
@@ -135,7 +104,7 @@ def _cycle(bench: Bench, name: PortfolioName) -> CycleResult:
         with step(f"{name}: gate, permit, send and settle"):
             _drain_or_wait(bench, name)
     with step(f"{name}: the account again"):
-        look = look_at(bench.world.settings, name)
+        look = look_at(bench.world.settings, name, bench.stores.queue)
     return CycleResult(
         portfolio=name,
         cycle_id=cycle_id,

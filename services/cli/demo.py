@@ -80,7 +80,7 @@ def _rebalance(world: World, jobs: "Jobs", stores: "Stores") -> Callable[..., "D
     with step("market rules"):
         jobs.sync_precision(VenueName(portfolio.venue))
     with step("a first look at the account"):
-        before = after = look_at(world.settings, name)
+        before = after = look_at(world.settings, name, stores.queue)
     cycle_ids: list[CycleId] = []
     while len(cycle_ids) < CYCLES_MAX:
         count = f" (cycle {len(cycle_ids) + 1})" if cycle_ids else ""
@@ -89,7 +89,7 @@ def _rebalance(world: World, jobs: "Jobs", stores: "Stores") -> Callable[..., "D
         with step(f"gate, permit, send and settle{count}"):
             jobs.drain(budget_ms=DRAIN_BUDGET_MS)
         with step(f"the account again{count}"):
-            after = look_at(world.settings, name)
+            after = look_at(world.settings, name, stores.queue)
         if after.within_band:
             break
     archive = stores.archive

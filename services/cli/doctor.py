@@ -3,14 +3,19 @@
 Belongs here: the order of looking and the exit code. It changes nothing and migrates nothing.
 """
 
+from collections.abc import Sequence
+
 from rebalancer.errors import RebalancerError
 from resources.settings import Settings
 from services.cli.doctor_stores import examine_postgresql, examine_redis, examine_rules
 from services.cli.doctor_venues import examine_venues
 from services.cli.failures import CommandFailed, Exit
-from services.cli.findings import Finding, Health, fail, findings_json, show_findings, well
+from services.cli.findings import Finding, Health, fail_on, findings_json, show_findings, well
+from services.cli.running_queue import TapAsFarAsKnown, redis_if_running
 from services.cli.terminal import counted, print_json, progress, say
 from services.cli.world import chosen_settings, load_with_paper_keys
+
+_GRAVEST = (Exit.BAD_INPUT, Exit.GOAL_MISSED, Exit.UNAVAILABLE)
 
 
 def examine(*, as_json: bool) -> None:
@@ -21,7 +26,7 @@ def examine(*, as_json: bool) -> None:
             findings = (
                 well("settings", "sound", f"{config_file}: {_size_of(settings)}"),
                 *_examine_servers(settings),
-                *examine_venues(settings),
+                *_examine_venues(settings),
             )
     failed = [one for one in findings if one.health is Health.FAILED]
     warned = [one for one in findings if one.health is Health.WARNING]
@@ -35,8 +40,14 @@ def examine(*, as_json: bool) -> None:
         told = ", ".join(f"{one.subject} ({one.what})" for one in failed)
         raise CommandFailed(
             f"{counted(len(failed), 'check')} failed: {told}; each line above says what helps",
-            Exit.GOAL_MISSED,
+            _code_of(failed),
         )
+
+
+def _code_of(failed: Sequence[Finding]) -> Exit:
+    """What a person must mend counts for more than what may come back by itself."""
+    codes = {one.exit_code for one in failed}
+    return min(codes, key=_GRAVEST.index)
 
 
 def _examine_servers(settings: Settings) -> tuple[Finding, ...]:
@@ -50,7 +61,12 @@ def _examine_servers(settings: Settings) -> tuple[Finding, ...]:
                 *examine_rules(settings, urls.database_url),
             )
     except RebalancerError as error:
-        return (fail("servers", "start", str(error)),)
+        return (fail_on("servers", "start", error),)
+
+
+def _examine_venues(settings: Settings) -> tuple[Finding, ...]:
+    with redis_if_running(settings) as opened:
+        return examine_venues(settings, TapAsFarAsKnown(opened and opened[0]))
 
 
 def _size_of(settings: Settings) -> str:

@@ -6,13 +6,13 @@ from rebalancer.errors import RebalancerError
 from rebalancer.orders import VenueName
 from resources.postgres_archive import PostgresArchive
 from resources.postgres_connection import open_engine, place_of
-from resources.postgres_schema import is_newest
+from resources.postgres_schema import has_no_tables, is_newest
 from resources.redis_connection import open_redis
 from resources.redis_connection import place_of as redis_place
 from resources.redis_durability import redis_durability
 from resources.settings import Settings
 from resources.system_clock import SystemClock, utc_day
-from services.cli.findings import Finding, fail, warn, well
+from services.cli.findings import Finding, fail_on, warn, well
 
 _EMBEDDED = "embedded, "
 
@@ -22,17 +22,21 @@ def examine_postgresql(url: str, *, is_embedded: bool) -> tuple[Finding, ...]:
     try:
         engine = open_engine(url)
     except RebalancerError as error:
-        return (fail("PostgreSQL", "answers", str(error)),)
+        return (fail_on("PostgreSQL", "answers", error),)
     try:
-        newest = is_newest(engine)
+        newest, is_empty = is_newest(engine), has_no_tables(engine)
     except RebalancerError as error:
-        return (fail("PostgreSQL", "answers", str(error)),)
+        return (fail_on("PostgreSQL", "answers", error),)
     finally:
         engine.dispose()
     where = f"{_EMBEDDED if is_embedded else ''}{place_of(engine.url)}"
     answers = well("PostgreSQL", "answers", where)
     if newest:
         return answers, well("PostgreSQL", "tables", "those of this version")
+    if is_empty:
+        return answers, well(
+            "PostgreSQL", "tables", "none yet: the first command that trades or reports makes them"
+        )
     return answers, warn(
         "PostgreSQL",
         "tables",
@@ -46,12 +50,12 @@ def examine_redis(url: str, *, is_embedded: bool) -> tuple[Finding, ...]:
     try:
         client = open_redis(url)
     except RebalancerError as error:
-        return (fail("Redis", "answers", str(error)),)
+        return (fail_on("Redis", "answers", error),)
     try:
         faults = redis_durability(client)
         where = f"{_EMBEDDED if is_embedded else ''}{redis_place(client)}"
     except RebalancerError as error:
-        return (fail("Redis", "answers", str(error)),)
+        return (fail_on("Redis", "answers", error),)
     finally:
         client.close()
     kept = [warn("Redis", "remembers", fault) for fault in faults]

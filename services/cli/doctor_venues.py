@@ -8,13 +8,15 @@ from rebalancer.credentials import KeyFault, KeyFinding
 from rebalancer.errors import RebalancerError
 from rebalancer.orders import VenueName
 from rebalancer.ports import Venue
+from rebalancer.venue_tap import VenueTap
 from resources.settings import Settings
 from resources.settings_venue import VenueSettings
 from resources.system_clock import SystemClock
 from resources.venue_check import check_venue
 from resources.venue_latency import PROBES
 from resources.wiring import Venues
-from services.cli.findings import Finding, Health, fail, look, warn, well
+from services.cli.failures import Exit
+from services.cli.findings import Finding, Health, fail, fail_on, look, warn, well
 
 _KEY_CHECKS = (
     (
@@ -36,21 +38,21 @@ _KEY_CHECKS = (
 assert set(KeyFault) == {fault for _, faults, _ in _KEY_CHECKS for fault in faults}
 
 
-def examine_venues(settings: Settings) -> tuple[Finding, ...]:
+def examine_venues(settings: Settings, tap: VenueTap) -> tuple[Finding, ...]:
     """Every configured venue, all at once; by name."""
 
     async def examine_all() -> list[tuple[Finding, ...]]:
         names = settings.venue_names()
-        return await asyncio.gather(*(_examine(settings, name) for name in names))
+        return await asyncio.gather(*(_examine(settings, name, tap) for name in names))
 
     return tuple(finding for found in asyncio.run(examine_all()) for finding in found)
 
 
-def stopping_faults(settings: Settings, name: VenueName) -> tuple[str, ...]:
+def stopping_faults(settings: Settings, name: VenueName, tap: VenueTap) -> tuple[str, ...]:
     """Why the venue must not be traded on with its key now; nothing when it may be."""
 
     async def check() -> tuple[KeyFinding, ...]:
-        async with Venues(settings, SystemClock()).connect(name) as venue:
+        async with Venues(settings, SystemClock()).connect(name, tap) as venue:
             return await check_venue(venue, settings.venues[name].key_policy())
 
     try:
@@ -60,10 +62,10 @@ def stopping_faults(settings: Settings, name: VenueName) -> tuple[str, ...]:
     return tuple(f"{name}: {one.detail}" for one in found if one.stops_trading)
 
 
-async def _examine(settings: Settings, name: VenueName) -> tuple[Finding, ...]:
+async def _examine(settings: Settings, name: VenueName, tap: VenueTap) -> tuple[Finding, ...]:
     subject, told = f"venue {name}", settings.venues[name]
     try:
-        async with Venues(settings, SystemClock()).connect(name) as venue:
+        async with Venues(settings, SystemClock()).connect(name, tap) as venue:
             offered = well(subject, "exchange", f"{told.exchange}; it takes immediate-or-cancel")
             answers = await _answers(subject, venue, told)
             if answers.health is Health.FAILED:
@@ -75,7 +77,7 @@ async def _examine(settings: Settings, name: VenueName) -> tuple[Finding, ...]:
                 *await look(subject, "key", lambda: _key(subject, venue, told)),
             )
     except RebalancerError as error:
-        return (fail(subject, "exchange", str(error)),)
+        return (fail_on(subject, "exchange", error),)
 
 
 async def _answers(subject: str, venue: Venue, told: VenueSettings) -> Finding:
@@ -88,6 +90,7 @@ async def _answers(subject: str, venue: Venue, told: VenueSettings) -> Finding:
             subject,
             "answers",
             f"no answer from {place}; check the network, and rest_url where it is set",
+            Exit.UNAVAILABLE,
         )
     if latency_ms > told.latency_ms_max:
         return warn(
@@ -126,7 +129,13 @@ async def _key(subject: str, venue: Venue, told: VenueSettings) -> Sequence[Find
     lines: list[Finding] = []
     for what, faults, sound in _KEY_CHECKS:
         wrong = [one for one in found if one.fault in faults]
-        lines += [
-            (fail if one.stops_trading else warn)(subject, what, one.detail) for one in wrong
-        ] or [well(subject, what, sound)]
+        lines += [_wrong(subject, what, one) for one in wrong] or [well(subject, what, sound)]
     return lines
+
+
+def _wrong(subject: str, what: str, found: KeyFinding) -> Finding:
+    if not found.stops_trading:
+        return warn(subject, what, found.detail)
+    # Another key, or other rights: trying again changes nothing. A clock may be set right.
+    is_clock = found.fault is KeyFault.CLOCK_SKEWED
+    return fail(subject, what, found.detail, Exit.GOAL_MISSED if is_clock else Exit.BAD_INPUT)

@@ -1,8 +1,9 @@
-"""`trimtab orders end ID`: a person declares an order in doubt absent, and answers for it.
+"""`trimtab orders end ID`: a person declares an order absent, and answers for it.
 
 Some venues cannot be asked for an order by our id (kraken, coinbase, bybit): what they do not list
-proves nothing, so such an order would hold its symbol for ever. Belongs here: showing what the
-venue does list, refusing where it has the order after all, and booking the end with a name.
+proves nothing, so an order in doubt, or one that rested there and is gone, would hold its symbol
+for ever. Belongs here: showing what the venue does list, refusing where it has the order after all,
+or may have it, and booking the end with a name.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rebalancer.account import AccountTrade, OpenOrder
-from rebalancer.account_compare import AccountDesk
+from rebalancer.account_compare import CLOCKS_APART_MS, AccountDesk
 from rebalancer.money import plain
 from rebalancer.order_states import FINAL_STATES, OrderState
 from rebalancer.orders import ClientOrderId, Order
@@ -27,16 +28,18 @@ from services.cli.asking import actor, confirm
 from services.cli.choosing import find_order
 from services.cli.failures import CommandFailed, Exit
 from services.cli.instants import duration_text, instant_text
-from services.cli.order_words import show_history
+from services.cli.order_history import show_history
 from services.cli.stores_apart import chosen_stores
 from services.cli.terminal import print_json, progress, say
 
 SHOWN_MAX = 10
+_WITH_VENUE = frozenset({OrderState.IN_DOUBT, OrderState.OPEN})
+"""What the venue was asked about, and may never tell the end of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the venue says now of an order in doubt, and what else moved in its market."""
+    """What the venue says now of an order without an end, and what else moved in its market."""
 
     answer: LookUp
     open_orders: tuple[OpenOrder, ...]
@@ -50,13 +53,13 @@ def end_order(prefix: str, *, reason: str, is_sure: bool, as_json: bool) -> None
     with chosen_stores() as (settings, stores):
         row = find_order(stores, prefix)
         events = stores.archive.read_history(row.order.client_order_id)
-        _require_in_doubt(row, events, settings, stores)
+        _require_endless(row, events, settings, stores)
         with progress("asking the venue"):
             evidence = asyncio.run(_gather(row.order, settings, stores))
         _require_unseen(row.order, evidence)
         if not as_json:
             _show(row.order, events, evidence)
-        confirm("Declare it absent, as if it had never reached the venue?", is_sure=is_sure)
+        confirm(_question(row.state), is_sure=is_sure)
         asyncio.run(_end(row.order, detail, stores))
     if as_json:
         print_json(_json(row.order, evidence, detail))
@@ -64,7 +67,13 @@ def end_order(prefix: str, *, reason: str, is_sure: bool, as_json: bool) -> None
         say(f"Booked as not found: {detail}.")
 
 
-def _require_in_doubt(
+def _question(state: OrderState) -> str:
+    if state is OrderState.OPEN:
+        return "Declare it absent? It rested at the venue; what it traded there is then not booked."
+    return "Declare it absent, as if it had never reached the venue?"
+
+
+def _require_endless(
     row: OrderRow, events: list[OrderEvent], settings: Settings, stores: Stores
 ) -> None:
     order, name = row.order, row.order.client_order_id
@@ -74,18 +83,20 @@ def _require_in_doubt(
             Exit.BAD_INPUT,
         )
     is_waiting = stores.queue.stages([name]).get(name) is Stage.WAITING
-    if row.state is not OrderState.IN_DOUBT or is_waiting:
+    if row.state not in _WITH_VENUE or is_waiting:
         raise CommandFailed(
-            f"order {name} is {row.state.value}, expected {OrderState.IN_DOUBT.value}: the venue "
-            "was not asked about it yet. Let trimtab drain look it up first",
+            f"order {name} is {row.state.value}, expected {OrderState.IN_DOUBT.value} or "
+            f"{OrderState.OPEN.value}: the venue was not asked about it yet. Let trimtab drain "
+            "look it up first",
             Exit.BAD_INPUT,
         )
-    doubted_at_ms = max(e.at_ms for e in events if e.state is OrderState.IN_DOUBT)
-    left_ms = doubted_at_ms + settings.drain.lease_ms - SystemClock().now_ms()
+    noted_at_ms = max(e.at_ms for e in events if e.state is row.state)
+    left_ms = noted_at_ms + settings.drain.lease_ms - SystemClock().now_ms()
     if left_ms > 0:
         raise CommandFailed(
-            f"order {name} is in doubt since {instant_text(doubted_at_ms)} only, and may still be "
-            f"on its way to {order.venue}; wait {duration_text(left_ms)} more (drain.lease_ms)",
+            f"order {name} is {row.state.value.replace('_', ' ')} since "
+            f"{instant_text(noted_at_ms)} only, and may still be on its way to {order.venue} or "
+            f"in its lists; wait {duration_text(left_ms)} more (drain.lease_ms)",
             Exit.GOAL_MISSED,
         )
 
@@ -95,16 +106,18 @@ async def _gather(order: Order, settings: Settings, stores: Stores) -> Evidence:
 
     async def ask(desk: AccountDesk) -> Evidence:
         venue = desk.venue
-        trades = await venue.fetch_account_trades(order.symbol, since_ms=order.planned_at_ms)
+        # What is open last: an order that a look-up missed must not have come back meanwhile.
+        since_ms = order.planned_at_ms - CLOCKS_APART_MS
+        trades = await venue.fetch_account_trades(order.symbol, since_ms=since_ms)
         known = await desk.ledger.read_known(
             order.venue,
             client_order_ids=(),
-            venue_order_ids={trade.venue_order_id for trade in trades},
+            venue_keys={trade.order_key for trade in trades},
         )
         return Evidence(
             answer=await venue.look_up(order),
             open_orders=await venue.fetch_open_orders([order.symbol]),
-            trades=tuple(t for t in trades if t.venue_order_id not in known.venue_order_ids),
+            trades=tuple(t for t in trades if known.of_trade(t.order_key) is None),
         )
 
     return await ground.at_venue(ask)
@@ -113,6 +126,13 @@ async def _gather(order: Order, settings: Settings, stores: Stores) -> Evidence:
 def _require_unseen(order: Order, evidence: Evidence) -> None:
     """An order that the venue knows is not absent, whatever a person declares."""
     name = order.client_order_id
+    if maybe := [one for one in evidence.open_orders if _may_be(one, order)]:
+        raise CommandFailed(
+            f"order {name} is perhaps not absent: {order.venue} lists an order of the same side, "
+            f"amount and price without our id, {describe_open(maybe[0])}. Cancel it there, or "
+            "wait for its end, and run this again",
+            Exit.GOAL_MISSED,
+        )
     is_open = any(_is_it(one.client_order_id, name) for one in evidence.open_orders)
     if is_open or not isinstance(evidence.answer, Absent | Unanswered):
         raise CommandFailed(
@@ -121,6 +141,13 @@ def _require_unseen(order: Order, evidence: Evidence) -> None:
             "books what became of it",
             Exit.GOAL_MISSED,
         )
+
+
+def _may_be(shown: OpenOrder, order: Order) -> bool:
+    """Whether a venue that does not show our id may mean this order."""
+    told = shown.side, shown.amount_base, shown.limit_price_quote
+    is_like_it = told == (order.side, order.amount_base, order.limit_price_quote)
+    return is_like_it and shown.client_order_id is None
 
 
 def _is_it(shown: str | None, name: ClientOrderId) -> bool:

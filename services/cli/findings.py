@@ -12,6 +12,7 @@ from typing import Any
 from rich.text import Text
 
 from rebalancer.errors import RebalancerError
+from services.cli.failures import Exit, code_of
 from services.cli.terminal import table
 
 
@@ -28,12 +29,21 @@ _STYLES = {Health.OK: "green", Health.WARNING: "yellow", Health.FAILED: "bold re
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `detail` holds the cure where it is not well."""
+    """One thing that was looked at.
+
+    Attributes:
+        subject: What it is, such as a venue.
+        what: What was looked at.
+        health: How it was found.
+        detail: With the cure, where it is not well.
+        exit_code: How a command ends that found this failed.
+    """
 
     subject: str
     what: str
     health: Health
     detail: str
+    exit_code: Exit = Exit.GOAL_MISSED
 
 
 def well(subject: str, what: str, detail: str) -> Finding:
@@ -44,8 +54,13 @@ def warn(subject: str, what: str, detail: str) -> Finding:
     return Finding(subject, what, Health.WARNING, detail)
 
 
-def fail(subject: str, what: str, detail: str) -> Finding:
-    return Finding(subject, what, Health.FAILED, detail)
+def fail(subject: str, what: str, detail: str, exit_code: Exit = Exit.GOAL_MISSED) -> Finding:
+    return Finding(subject, what, Health.FAILED, detail, exit_code)
+
+
+def fail_on(subject: str, what: str, error: RebalancerError) -> Finding:
+    """A failure that a deliberate error told of, with the exit code of its kind."""
+    return fail(subject, what, str(error), code_of(type(error)))
 
 
 async def look(
@@ -55,7 +70,7 @@ async def look(
     try:
         return tuple(await ask())
     except RebalancerError as error:
-        return (fail(subject, what, str(error)),)
+        return (fail_on(subject, what, error),)
 
 
 def findings_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:

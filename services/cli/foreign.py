@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from rebalancer.account import OpenOrder
-from rebalancer.account_check import foreign_orders
+from rebalancer.account_check import find_stray_orders
 from rebalancer.account_compare import AccountDesk
 from rebalancer.money import ZERO
 from rebalancer.order_states import OrderState
@@ -41,7 +41,9 @@ def adopt_order(venue_order_id: str, portfolio: str, *, is_sure: bool, as_json: 
     with chosen_stores() as (settings, stores):
         ground = ground_of(settings, stores, portfolio)
         with progress("asking the venue"):
-            found = asyncio.run(ground.at_venue(lambda desk: _find(desk, ground, venue_order_id)))
+            found = asyncio.run(
+                ground.at_venue(lambda desk: _find(desk, ground, venue_order_id, may_be_ours=False))
+            )
             foreign = asyncio.run(ground.at_venue(lambda desk: _as_ours(desk, ground, found)))
         if not as_json:
             say(
@@ -62,7 +64,9 @@ def ignore_order(
     with chosen_stores() as (settings, stores):
         ground = ground_of(settings, stores, portfolio)
         with progress("asking the venue"):
-            found = asyncio.run(ground.at_venue(lambda desk: _find(desk, ground, venue_order_id)))
+            found = asyncio.run(
+                ground.at_venue(lambda desk: _find(desk, ground, venue_order_id, may_be_ours=True))
+            )
         if not as_json:
             say(
                 f"{describe_open(found)} is left alone. Should it fill, the balances move without "
@@ -72,7 +76,7 @@ def ignore_order(
         asyncio.run(
             stores.ledger.record_ignored(
                 ground.account.venue,
-                found.venue_order_id,
+                found.key,
                 actor=actor(),
                 reason=reason.strip(),
                 now_ms=SystemClock().now_ms(),
@@ -81,12 +85,23 @@ def ignore_order(
     _tell("ignored", found, portfolio, as_json=as_json)
 
 
-async def _find(desk: AccountDesk, ground: Ground, venue_order_id: str) -> OpenOrder:
-    """The open order of that id, which is not ours yet."""
-    foreign = await foreign_orders(desk, ground.account)
-    for order in foreign:
-        if order.venue_order_id == venue_order_id:
-            return order
+async def _find(
+    desk: AccountDesk, ground: Ground, venue_order_id: str, *, may_be_ours: bool
+) -> OpenOrder:
+    """The open order of that id, which is not ours; or whose end is on the books all the same."""
+    stray = await find_stray_orders(desk, ground.account)
+    ended = tuple(order for order, _ in stray.ended.values())
+    foreign = stray.foreign + (ended if may_be_ours else ())
+    named = [order for order in foreign if order.venue_order_id == venue_order_id]
+    if len(named) > 1:
+        told = "; ".join(describe_open(order) for order in named)
+        raise CommandFailed(
+            f"{len(named)} open orders of venue {ground.account.venue} that are not ours have the "
+            f"id {venue_order_id!r}: {told}. Cancel all but one of them at the venue",
+            Exit.BAD_INPUT,
+        )
+    if named:
+        return named[0]
     listed = "; ".join(describe_open(order) for order in foreign) or "none"
     raise CommandFailed(
         f"venue {ground.account.venue} has no open order {venue_order_id!r} that is not ours or "
@@ -139,7 +154,8 @@ def _order_of(
         drift_bps=ZERO,
         urgency=ZERO,
         rules_version=ADOPTED,
-        planned_at_ms=now_ms,
+        # Trades of it are asked for from then on, where the venue cannot be asked by order.
+        planned_at_ms=min(found.placed_at_ms, now_ms),
         expires_at_ms=now_ms + told.order_ttl_ms,
         slice_index=0,
         # Nothing follows on it: what it leaves unfilled was nobody's plan of ours.

@@ -27,6 +27,11 @@ def cure_of(halt: TradingHalt) -> str:
     return f"trimtab resume{options_of(halt.scope)}"
 
 
+def called(halt: TradingHalt) -> str:
+    """The word for its kind, such as `frozen`."""
+    return _CALLED[halt.kind].plain
+
+
 def halt_json(halt: TradingHalt) -> dict[str, Any]:
     return {
         "scope": halt.scope.key,

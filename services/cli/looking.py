@@ -17,6 +17,7 @@ from rebalancer.orders import CycleId, Order, VenueName
 from rebalancer.plan import Plan, PlanContext, SkipReason
 from rebalancer.planning import symbols_to_trade
 from rebalancer.snapshot import Snapshot
+from rebalancer.venue_tap import VenueTap
 from resources.settings import Settings
 from resources.settings_portfolio import PortfolioSettings
 from resources.system_clock import SystemClock
@@ -35,10 +36,10 @@ class Look:
         return sorted(self.drifts, key=lambda drift: (-drift.target_bps, drift.asset))
 
 
-def look_at(settings: Settings, portfolio_name: str) -> Look:
+def look_at(settings: Settings, portfolio_name: str, tap: VenueTap) -> Look:
     """Read the account at its venue. Raises what `observe` and `measure_drift` raise."""
     _, portfolio, _ = settings.portfolio(portfolio_name)
-    drifts = measure_drift(_snapshot(settings, portfolio), portfolio.targets())
+    drifts = measure_drift(_snapshot(settings, portfolio, tap), portfolio.targets())
     return Look(drifts, is_within_band(drifts, drift_bps_min=portfolio.drift_bps_min))
 
 
@@ -56,12 +57,12 @@ class UnderWay:
 
 
 def plan_for(
-    settings: Settings, portfolio_name: str, under_way: UnderWay
+    settings: Settings, portfolio_name: str, under_way: UnderWay, tap: VenueTap
 ) -> tuple[tuple[Drift, ...], Plan]:
     """What a cycle would decide now, given what is under way."""
     name, portfolio, venue = settings.portfolio(portfolio_name)
     policy = portfolio.policy(venue)
-    snapshot = _snapshot(settings, portfolio)
+    snapshot = _snapshot(settings, portfolio, tap)
     drifts = measure_drift(snapshot, portfolio.targets())
     symbols = symbols_to_trade(drifts, cash=portfolio.cash, policy=policy)
     context = PlanContext(
@@ -69,28 +70,30 @@ def plan_for(
         portfolio=name,
         venue=VenueName(portfolio.venue),
         busy=reserved_cash(under_way.live, taker_fee_bps=venue.taker_fee_bps),
+        cycle_quote_spent=ZERO,
         turnover_quote_today=under_way.turnover_quote_today,
-        books={} if under_way.stop else _books(settings, portfolio, symbols),
+        books={} if under_way.stop else _books(settings, portfolio, symbols, tap),
         stop=under_way.stop,
     )
     return decide(snapshot, portfolio.targets(), policy, context)
 
 
 def _books(
-    settings: Settings, portfolio: PortfolioSettings, symbols: Collection[Symbol]
+    settings: Settings, portfolio: PortfolioSettings, symbols: Collection[Symbol], tap: VenueTap
 ) -> dict[Symbol, Book]:
     async def connect_and_fetch() -> dict[Symbol, Book]:
-        async with Venues(settings, SystemClock()).connect(VenueName(portfolio.venue)) as venue:
+        venues = Venues(settings, SystemClock())
+        async with venues.connect(VenueName(portfolio.venue), tap) as venue:
             return await fetch_books(venue, symbols)
 
     return asyncio.run(connect_and_fetch()) if symbols else {}
 
 
-def _snapshot(settings: Settings, portfolio: PortfolioSettings) -> Snapshot:
+def _snapshot(settings: Settings, portfolio: PortfolioSettings, tap: VenueTap) -> Snapshot:
     clock = SystemClock()
 
     async def connect_and_observe() -> Snapshot:
-        async with Venues(settings, clock).connect(VenueName(portfolio.venue)) as venue:
+        async with Venues(settings, clock).connect(VenueName(portfolio.venue), tap) as venue:
             return await observe(
                 venue,
                 clock,

@@ -120,7 +120,7 @@ def plan(portfolio: Portfolio = None, as_json: Json = False) -> None:
 @app.command()
 def drain(context: typer.Context, as_json: Json = False) -> None:
     """Send the orders that wait, until none does."""
-    from services.cli.cycle import drain as run_drain
+    from services.cli.draining import drain as run_drain
 
     run_drain(as_json=as_json, debug=context.obj)
 

@@ -99,13 +99,22 @@ def add_window(told: Told, *, as_json: bool) -> None:
         settings = load_with_paper_keys(config_file)
         _require_venue(told.venue, settings)
         with open_stores_apart(settings) as stores:
+            there = {one.window_id: one for one in standing_windows(stores)}.get(window.window_id)
             stores.controls.add_window(window)
             stores.books(lambda ledger: ledger.record_window(window, actor=actor(), now_ms=now_ms))
     if as_json:
-        print_json(window_json(window, now_ms))
+        print_json({**window_json(window, now_ms), "was_there": there is not None})
     else:
-        say("Added. Orders of these times wait, and may expire; cancels and look-ups pass.")
+        say(_done(window, there))
         show_windows((window,), now_ms)
+
+
+def _done(window: MaintenanceWindow, there: MaintenanceWindow | None) -> str:
+    if there is None:
+        return "Added. Orders of these times wait, and may expire; cancels and look-ups pass."
+    if there == window:
+        return "Nothing changed: this window was there already."
+    return "Changed: this window was there already, with another note or end."
 
 
 def list_windows(*, as_json: bool) -> None:
@@ -197,6 +206,7 @@ def show_windows(windows: tuple[MaintenanceWindow, ...], now_ms: int) -> None:
             )
             for window in windows
         ],
+        whole="id",
     )
 
 

@@ -15,8 +15,8 @@ from rebalancer.money import plain
 from rebalancer.order_states import OrderState
 from rebalancer.orders import ClientOrderId, Order
 from rebalancer.plan import SkippedLeg
-from resources.archive_rows import FillRow, OrderEvent, OrderRow
-from services.cli.terminal import heading, out, table
+from resources.archive_rows import FillRow, OrderRow
+from services.cli.terminal import table
 
 ID_SHOWN = 8
 ADOPTED = "adopted"
@@ -77,6 +77,7 @@ def order_json(row: OrderRow, *, now: str | None = None) -> dict[str, Any]:
         "limit_price": plain(order.limit_price_quote),
         "state": row.state.value,
         "now": now or row.state.value.replace("_", " "),
+        "rules_version": order.rules_version,
         "urgency": plain(order.urgency),
         "slippage_bps": None if row.slippage_bps is None else plain(row.slippage_bps),
         "reason": why_ordered(order),
@@ -129,6 +130,7 @@ def show_orders(
         ("order", "side", "symbol", "amount", "state", "slip bps", "why"),
         [_order_cells(row, words.get(row.order.client_order_id)) for row in rows],
         right="amount,slip bps",
+        whole="order,state",
     )
 
 
@@ -173,20 +175,6 @@ def show_fills(rows: Sequence[FillRow]) -> None:
             for row in rows
         ],
         right="amount,price,fee",
-    )
-
-
-def show_history(order: Order, events: Sequence[OrderEvent]) -> None:
-    """Print what an order is, and everything that happened to it."""
-    heading(order.client_order_id)
-    what = f"{order.side} {plain(order.amount_base)} {order.symbol}"
-    price = plain(order.limit_price_quote)
-    out().print(f"{what} at {price} or better: {why_ordered(order)}")
-    out().print(f"portfolio {order.portfolio}, venue {order.venue}, cycle {order.cycle_id}")
-    out().print()
-    table(
-        ("when (UTC)", "state", "detail"),
-        [(moment(event.at_ms), state_text(event.state), event.detail or "") for event in events],
     )
 
 

@@ -4,10 +4,14 @@ from rebalancer.order_states import OrderState
 from rebalancer.orders import PortfolioName
 from services.cli.choosing import find_order, require_long
 from services.cli.failures import CommandFailed, Exit
-from services.cli.order_truth import Truth, read_truth
-from services.cli.order_words import moment, order_json, show_history, show_orders
+from services.cli.order_history import history_json, show_order_history, told_events
+from services.cli.order_truth import AWAITING_EVIDENCE, Truth, read_truth
+from services.cli.order_words import fill_json, order_json, show_fills, show_orders
 from services.cli.stores_apart import chosen_stores
-from services.cli.terminal import note, print_json, say
+from services.cli.terminal import counted, heading, note, print_json, say
+
+FILLS_MAX = 1_000
+LOOKED_UP = "a drain looks it up until there is some, and never sends it again"
 
 
 def list_orders(*, portfolio: str | None, state: str | None, limit: int, as_json: bool) -> None:
@@ -23,12 +27,14 @@ def list_orders(*, portfolio: str | None, state: str | None, limit: int, as_json
                 limit=limit,
             ),
             stores.queue,
+            stores.marks,
         )
     if as_json:
         words = truth.words
         print_json([order_json(r, now=words.get(r.order.client_order_id)) for r in truth.rows])
     elif truth.rows:
         show_orders(truth.rows, truth.words)
+        _tell_silence(truth)
     elif portfolio is None and state is None:
         say("No orders on the books yet.")
     else:
@@ -40,21 +46,38 @@ def show_order(prefix: str, *, as_json: bool) -> None:
     """Print one order, where it stands, and everything that happened to it."""
     require_long(prefix)
     with chosen_stores() as (_, stores):
-        truth = read_truth(lambda: [find_order(stores, prefix)], stores.queue)
+        truth = read_truth(lambda: [find_order(stores, prefix)], stores.queue, stores.marks)
         (row,) = truth.rows
-        events = stores.archive.read_history(row.order.client_order_id)
-    word = truth.words[row.order.client_order_id]
+        order = row.order
+        events = stores.archive.read_history(order.client_order_id)
+        of_cycle = stores.archive.read_fills(cycle_id=order.cycle_id, limit=FILLS_MAX)
+    fills = [f for f in reversed(of_cycle) if f.fill.client_order_id == order.client_order_id]
+    word = truth.words[order.client_order_id]
+    history = told_events(order, events, sent_at_ms=truth.sent_at_ms.get(order.client_order_id))
     if as_json:
-        history = [
-            {"at": moment(event.at_ms), "state": event.state.value, "detail": event.detail}
-            for event in events
-        ]
-        print_json({**order_json(row, now=word), "history": history})
+        told = {"history": history_json(history), "fills": [fill_json(row) for row in fills]}
+        print_json({**order_json(row, now=word), **told})
     else:
-        show_history(row.order, events)
+        show_order_history(row, history)
+        if fills:
+            heading("Fills")
+            show_fills(fills)
         say()
-        say(f"Now: {word}.")
+        say(f"Now: {word}.{_awaits(word)}")
     _tell_problem(truth)
+
+
+def _tell_silence(truth: Truth) -> None:
+    """Say what a silent order waits for, below a list that holds some."""
+    silent = sum(word in AWAITING_EVIDENCE for word in truth.words.values())
+    if silent:
+        say()
+        verb = "was sent and awaits" if silent == 1 else "were sent and await"
+        say(f"{counted(silent, 'order')} {verb} the venue's evidence: {LOOKED_UP}.")
+
+
+def _awaits(word: str) -> str:
+    return f" It awaits the venue's evidence: {LOOKED_UP}." if word in AWAITING_EVIDENCE else ""
 
 
 def _tell_problem(truth: Truth) -> None:

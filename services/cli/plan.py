@@ -1,7 +1,5 @@
 """`trimtab plan`: what a cycle would do now. It reads the venue; it sends and writes nothing."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rebalancer.drift import Drift, is_within_band
@@ -10,14 +8,12 @@ from rebalancer.halting import read_stop
 from rebalancer.orders import PortfolioName, VenueName
 from rebalancer.plan import Plan
 from rebalancer.ports import OrderQueue, TradingControls
-from resources.embedded import running_servers
-from resources.embedded_process import is_served
 from resources.settings import Settings
 from resources.system_clock import SystemClock
-from resources.wiring import open_queue_and_controls
 from services.cli.demo_report import show_weights, weights_json
 from services.cli.looking import Look, UnderWay, plan_for
 from services.cli.order_words import planned_json, show_planned, show_skips, skip_json
+from services.cli.running_queue import TapAsFarAsKnown, redis_if_running
 from services.cli.terminal import heading, note, out, print_json, progress
 from services.cli.world import chosen_settings, load_with_paper_keys
 
@@ -56,45 +52,30 @@ def show_plan(portfolio: str | None, *, as_json: bool) -> None:
 
 
 def _plan(settings: Settings, name: str) -> Planned:
-    with progress(f"looking at {name}"):
-        under_way = _under_way(settings, PortfolioName(name))
-        drifts, plan = plan_for(settings, name, under_way)
+    with progress(f"looking at {name}"), redis_if_running(settings) as opened:
+        under_way = _under_way(settings, PortfolioName(name), opened)
+        tap = TapAsFarAsKnown(opened and opened[0])
+        drifts, plan = plan_for(settings, name, under_way, tap)
     return Planned(name, drifts, plan, under_way, settings.portfolios[name].drift_bps_min)
 
 
-def _under_way(settings: Settings, portfolio: PortfolioName) -> UnderWay:
-    venue, now_ms = VenueName(settings.portfolios[portfolio].venue), SystemClock().now_ms()
-    with _redis_if_running(settings) as opened:
-        if opened is None:
-            return UnderWay(unknown_because=NO_QUEUE)
-        queue, controls = opened
-        try:
-            return UnderWay(
-                live=queue.live_orders(portfolio),
-                turnover_quote_today=queue.turnover_quote(portfolio),
-                stop=read_stop(controls, venue, portfolio, now_ms=now_ms),
-            )
-        except StoreUnavailable as error:
-            return UnderWay(unknown_because=str(error))
-
-
-@contextmanager
-def _redis_if_running(
+def _under_way(
     settings: Settings,
-) -> Iterator[tuple[OrderQueue, TradingControls] | None]:
-    home = settings.home.expanduser().absolute()
-    if settings.redis_url is not None:
-        url = settings.redis_url.get_secret_value()
-        with open_queue_and_controls(settings, url) as opened:
-            yield opened
-    elif (home / "redis").is_dir() and is_served(home / "redis"):
-        with (
-            running_servers(home) as urls,
-            open_queue_and_controls(settings, urls.redis_url) as opened,
-        ):
-            yield opened
-    else:
-        yield None
+    portfolio: PortfolioName,
+    opened: tuple[OrderQueue, TradingControls] | None,
+) -> UnderWay:
+    venue, now_ms = VenueName(settings.portfolios[portfolio].venue), SystemClock().now_ms()
+    if opened is None:
+        return UnderWay(unknown_because=NO_QUEUE)
+    queue, controls = opened
+    try:
+        return UnderWay(
+            live=queue.live_orders(portfolio),
+            turnover_quote_today=queue.turnover_quote(portfolio),
+            stop=read_stop(controls, venue, portfolio, now_ms=now_ms),
+        )
+    except StoreUnavailable as error:
+        return UnderWay(unknown_because=str(error))
 
 
 def _json(planned: Planned) -> dict[str, object]:

@@ -82,7 +82,7 @@ def _measure(world: World) -> Status:
         return Status(
             config_file=world.config_file,
             settings=settings,
-            conditions=measure_venues(settings, Venues(settings, SystemClock())),
+            conditions=measure_venues(settings, Venues(settings, SystemClock()), stores.queue),
             depth=stores.queue.depth(),
             tenure=stores.queue.tenure_state(MAIN_SLOT),
             books=stores.archive.summarize(),

@@ -86,16 +86,29 @@ def heading(text: str) -> None:
     out().print(Text(text, style="bold"))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, right: str = "") -> None:
-    """Print a table. `right` names the columns, separated by commas, that hold numbers."""
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str | Text]],
+    *,
+    right: str = "",
+    whole: str = "",
+) -> None:
+    """Print a table.
+
+    Args:
+        columns: Their names.
+        rows: A cell for each column.
+        right: Names of columns, separated by commas, that hold numbers.
+        whole: Names of columns whose words are searched for: they stay on one line.
+    """
     shown = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    numbers = right.split(",")
+    numbers, unbroken = right.split(","), whole.split(",")
     for name in columns:
         is_number = name in numbers
         shown.add_column(
             name,
             justify="right" if is_number else "left",
-            no_wrap=is_number,
+            no_wrap=is_number or name in unbroken,
             overflow="fold",
             min_width=BAR_CELLS if not name.strip() else None,
         )

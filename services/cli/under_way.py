@@ -9,15 +9,12 @@ from typing import Any
 
 from rebalancer.ledger import BookedOrder
 from rebalancer.money import plain
-from rebalancer.order_states import OrderState
 from rebalancer.orders import Order, PortfolioName
 from rebalancer.ports import OrderQueue
 from rebalancer.queue import Stage
 from services.cli.instants import duration_text
 from services.cli.order_words import ID_SHOWN, moment, side_text
 from services.cli.terminal import table
-
-_NEVER_SENT = frozenset({OrderState.PLANNED, OrderState.AWAITING_APPROVAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +53,8 @@ def under_way_by_books(
     """What the books alone can say: whatever reached the queue may have been sent."""
     own = [one for one in booked if one.order.portfolio in portfolios]
     return UnderWay(
-        sent=tuple(one.order for one in own if one.state not in _NEVER_SENT),
-        waiting=tuple(one.order for one in own if one.state in _NEVER_SENT),
+        sent=tuple(one.order for one in own if not one.was_never_queued),
+        waiting=tuple(one.order for one in own if one.was_never_queued),
         told_by="books",
     )
 

@@ -22,6 +22,7 @@ from rebalancer.money import Asset
 from rebalancer.orders import VenueName
 from rebalancer.ports import Alarm, Clock, Venue
 from rebalancer.quotes import RawTicker
+from rebalancer.venue_tap import VenueTap
 from resources.settings import DrainSettings, Settings
 from resources.settings_portfolio import PortfolioSettings
 from resources.settings_venue import VenueSettings
@@ -92,7 +93,8 @@ class FakeVenues:
         self._venues = dict(venues)
 
     @asynccontextmanager
-    async def connect(self, name: VenueName) -> AsyncIterator[Venue]:
+    async def connect(self, name: VenueName, tap: VenueTap) -> AsyncIterator[Venue]:
+        del tap
         yield self._venues[name]
 
 

@@ -18,7 +18,7 @@ from resources.system_clock import SystemClock
 from resources.wiring import Stores, Venues, open_stores
 from sensors.latency_sensor import DRAIN_JOB, latency_sensor
 from tests.assets.location import FakeVenues, make_settings, make_venue
-from tests.factories import make_order
+from tests.factories import enqueue, make_order
 from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.venue import FakeVenue
 
@@ -59,7 +59,7 @@ def queue_order(stores: Stores, *, urgency: str = "0.3") -> Order:
     order = make_queueable_order(urgency)
     if stores.queue.is_lost():
         stores.queue.recover(NOTHING)
-    assert stores.queue.enqueue([order]) == 1
+    assert enqueue(stores.queue, [order]) == 1
     return order
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 from dataclasses import replace
+from decimal import Decimal
 
 import dagster as dg
 import pytest
 
-from assets.plan_inputs import COOL_DOWN_MS, read_cooling, read_under_way
+from assets.plan_inputs import COOL_DOWN_MS, read_cooling, read_cycle_spent, read_under_way
 from rebalancer.controls import (
     EVERYTHING,
     HaltKind,
@@ -16,6 +17,7 @@ from rebalancer.controls import (
     TradingHalt,
 )
 from rebalancer.halting import read_stop
+from rebalancer.money import exact
 from rebalancer.order_states import OrderState
 from rebalancer.orders import CycleId, Order, PortfolioName, VenueName
 from rebalancer.plan import SkipReason
@@ -122,6 +124,19 @@ def test_a_symbol_rests_after_an_order_in_it_was_lost_and_only_for_a_while(
     assert read_cooling(stores, PORTFOLIO, now_ms=now_ms + COOL_DOWN_MS) == {BTC}
     assert read_cooling(stores, PORTFOLIO, now_ms=now_ms + COOL_DOWN_MS + 1) == frozenset()
     assert read_cooling(stores, OTHER_PORTFOLIO, now_ms=now_ms) == frozenset()
+
+
+def test_what_an_earlier_try_of_a_cycle_left_on_the_books_counts_for_its_cap(
+    stores: Stores,
+) -> None:
+    live = make_order("BTC", leg_rest_base=Decimal("0.5"))
+    lost, other = make_order("ETH"), make_order("SOL", cycle_id="c2")
+    record(stores, live, OrderState.QUEUED)
+    record(stores, other, OrderState.QUEUED)
+    lose(stores, lost, at_ms=lost.planned_at_ms)
+    with exact():
+        whole = (live.amount_base + Decimal("0.5")) * live.worst_price_quote
+    assert read_cycle_spent(stores, PORTFOLIO, live.cycle_id) == whole
 
 
 def test_an_order_that_waits_for_approval_is_under_way_for_every_cycle_but_its_own(

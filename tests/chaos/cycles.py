@@ -26,6 +26,7 @@ from rebalancer.ports import Alarm, Clock, Venue
 from rebalancer.precision import MarketRule, sanitize_rules
 from rebalancer.quotes import RawTicker, sanitize_tickers
 from rebalancer.snapshot import Snapshot, take_snapshot
+from rebalancer.venue_tap import VenueTap
 from resources.settings import Settings
 from resources.settings_portfolio import PortfolioSettings
 from resources.system_clock import utc_day
@@ -50,8 +51,8 @@ class MortalVenues(Venues):
     fuse: Fuse
 
     @asynccontextmanager
-    async def connect(self, name: VenueName) -> AsyncIterator[Venue]:
-        async with Venues(self.settings, self.clock).connect(name) as venue:
+    async def connect(self, name: VenueName, tap: VenueTap) -> AsyncIterator[Venue]:
+        async with Venues(self.settings, self.clock).connect(name, tap) as venue:
             yield over_fuse(venue, self.fuse)
 
 
@@ -85,7 +86,9 @@ def run_cycle(
     """Look at the account, measure, plan, queue. `tell_value` hears the worth before any order."""
     name, portfolio, venue_settings = desk.settings.portfolio(PORTFOLIO)
     venue = VenueName(VENUE)
-    raw, verdict, tickers = fetch(desk.venues, venue, _looking(desk, name, portfolio))
+    raw, verdict, tickers = fetch(
+        desk.venues, venue, desk.stores.queue, _looking(desk, name, portfolio)
+    )
     snapshot = _snapshot(desk, portfolio, raw, tickers)
     drifts = measure_drift(snapshot, targets)
     tell_value(str(total_value(drifts)))

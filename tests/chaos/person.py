@@ -25,6 +25,7 @@ THINK_MS = 1_500
 """How long a freeze stands at least before a person answers it: there must be time to trespass."""
 COMMAND_SECONDS = 60
 FORGET_MS = 10_000
+ENDED = "ended on the books and open at the venue"
 STANDING = re.compile(r"(\d+) \((?:buy|sell) ")
 
 
@@ -39,6 +40,7 @@ class Person:
         self._words: tuple[str, ...] = ()
         self._begun_ms = 0
         self._to_settle: list[str] = []
+        self._may_adopt = True
         self.periods: list[Period] = []
         self.freezes: Counter[str] = Counter()
 
@@ -86,7 +88,7 @@ class Person:
         if self._to_settle:
             venue_order_id = self._to_settle.pop()
             # Both answers in turn: left alone for good, or ours from now on.
-            is_ours = int(venue_order_id) % 2 == 0
+            is_ours = self._may_adopt and int(venue_order_id) % 2 == 0
             self._words = ("adopt", venue_order_id) if is_ours else ("ignore", venue_order_id)
             self._words += () if is_ours else ("--reason", "chaos")
         else:
@@ -105,8 +107,9 @@ class Person:
             since_ms = self._frozen_since_ms or self._begun_ms
             self.periods.append(Period(since_ms, self._begun_ms, "freeze"))
             self._frozen_since_ms = None
-        elif "not ours" in told and self._words == ("adopt",):
+        elif self._words == ("adopt",) and ("not ours" in told or ENDED in told):
             self._to_settle = STANDING.findall(told)
+            self._may_adopt = ENDED not in told
 
 
 def _freeze(world: World) -> str | None:
@@ -126,7 +129,12 @@ def _with_controls(world: World, ask: Callable[[TradingControls], str | None]) -
 
 
 def _kind_of(reason: str) -> str:
-    for words in ("open orders are not ours", "balances moved without us", "the books said"):
+    for words in (
+        "open orders are not ours",
+        "balances moved without us",
+        "the books said",
+        "ended on the books are open",
+    ):
         if words in reason:
             return f"frozen: {words}"
     return f"frozen: {json.dumps(reason)[:60]}"

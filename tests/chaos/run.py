@@ -116,7 +116,7 @@ def _storm(plan: Plan, supervisor: Supervisor, show: Show) -> int:
     # The first workers wait for everything to be imported; the storm begins when they live.
     supervisor.tend()
     until = time.monotonic() + plan.seconds_max
-    while time.monotonic() < until:
+    while time.monotonic() < until and index != supervisor.schedule.pace.rounds_max:
         orders += sum(send.is_acted for send in sends_of(journal.read()))
         kills = supervisor.kills.total()
         show(Progress("breaking everything", orders, kills))

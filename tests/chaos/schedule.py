@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from rebalancer.money import BPS_WHOLE
-from tests.chaos.faults import FREEZING, draw_fault
+from tests.chaos.faults import FREEZING, ORDER_FAULTS, draw_fault
 
 LEVEL_BPS_MAX = 1_200
 """Prices stand within this of where they began, so a long run never leaves the market's steps."""
@@ -20,6 +20,7 @@ LATENCIES_MS = (0, 0, 0, 2, 20, 60, 150)
 FAULT_SHARE = 0.6
 KILL_SHARE = 0.3
 NTH_MAX = 12
+DEALT_FOR_MS = 20_000
 
 SERVERS = ("redis", "postgresql")
 
@@ -35,6 +36,10 @@ class Pace:
         delay_ms_max: Workers are left alone for half of this on average: the longer, the more
             orders a kill.
         freezing_share: Of the faults that freeze the portfolio, so many in one are kept.
+        doomed_share: Of the workers, so many in one are told at which step to die. The others live
+            on to trade, and die at random instants only.
+        faults_dealt: So many faults a round, every kind in its turn; None: by chance, one at most.
+        rounds_max: The storm ends after so many rounds; None: by what it reached.
     """
 
     crash_every: int
@@ -42,12 +47,27 @@ class Pace:
     scenario_every: int
     delay_ms_max: int
     freezing_share: float
+    doomed_share: float = 1.0
+    faults_dealt: int | None = None
+    rounds_max: int | None = None
 
 
 LONG = Pace(
     crash_every=30, cut_every=20, scenario_every=25, delay_ms_max=20_000, freezing_share=0.4
 )
-SHORT = Pace(crash_every=9, cut_every=7, scenario_every=5, delay_ms_max=1_200, freezing_share=0.7)
+SHORT = Pace(
+    crash_every=7,
+    cut_every=7,
+    scenario_every=7,
+    delay_ms_max=4_000,
+    freezing_share=0.0,
+    doomed_share=0.5,
+    faults_dealt=2,
+    rounds_max=15,
+)
+"""Few rounds, so nothing is left to chance: each server is killed and cut, and kinds take turns."""
+assert SHORT.rounds_max is not None
+assert SHORT.rounds_max > len(SERVERS) * max(SHORT.crash_every, SHORT.cut_every)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +85,7 @@ class Round:
     index: int
     levels_bps: Mapping[str, int]
     latency_ms: int
-    fault: Mapping[str, Any] | None
+    faults: tuple[Mapping[str, Any], ...]
     kills: tuple[Kill, ...]
     crash: str | None
     """The server that is killed with -9 and started again."""
@@ -83,6 +103,8 @@ class Ticket:
     nth: int
     keeps_owner: bool
     """Whether it calls itself as the one before it did, and so takes the slot over at once."""
+    is_to_die: bool
+    """Whether it dies by its own hand: at its turn, or at once where nobody died yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +124,7 @@ class Schedule:
             index=index,
             levels_bps={base: random.randint(-LEVEL_BPS_MAX, LEVEL_BPS_MAX) for base in self.bases},
             latency_ms=random.choice(LATENCIES_MS),
-            fault=self._fault(random),
+            faults=self._faults(random, index),
             kills=self._kills(random),
             crash=self._in_turn("crash", self.pace.crash_every, index, SERVERS),
             cut=self._in_turn("cut", self.pace.cut_every, index, SERVERS),
@@ -128,6 +150,7 @@ class Schedule:
             delay_ms=random.randint(0, self.pace.delay_ms_max),
             nth=random.randint(1, NTH_MAX),
             keeps_owner=random.random() < 0.7,
+            is_to_die=random.random() < self.pace.doomed_share,
         )
 
     def _in_turn(self, what: str, every: int, index: int, choices: Sequence[str]) -> str | None:
@@ -138,13 +161,33 @@ class Schedule:
             return None
         return choices[(index - begin) // every % len(choices)]
 
-    def _fault(self, random: Random) -> Mapping[str, Any] | None:
-        if not self.fault_kinds or random.random() >= FAULT_SHARE:
-            return None
+    def _faults(self, random: Random, index: int) -> tuple[Mapping[str, Any], ...]:
+        if not self.fault_kinds:
+            return ()
+        if self.pace.faults_dealt is not None:
+            return self._dealt(random, index, self.pace.faults_dealt)
+        if random.random() >= FAULT_SHARE:
+            return ()
         kind = random.choice(self.fault_kinds)
         if kind in FREEZING and random.random() >= self.pace.freezing_share:
             kind = random.choice([one for one in self.fault_kinds if one not in FREEZING] or [kind])
-        return draw_fault(random, kind, self.bases)
+        return (draw_fault(random, kind, self.bases),)
+
+    def _dealt(self, random: Random, index: int, count: int) -> tuple[Mapping[str, Any], ...]:
+        """The next kinds of the deck, with one of those that freeze the portfolio at its end."""
+        deck = [kind for kind in self.fault_kinds if kind not in FREEZING]
+        deal = Random(f"{self.seed}/deck")
+        deal.shuffle(deck)
+        if freezing := [kind for kind in self.fault_kinds if kind in FREEZING]:
+            deck.append(deal.choice(freezing))
+        begin = count * index
+        kinds = [deck[place % len(deck)] for place in range(begin, begin + count)]
+        drawn = [draw_fault(random, kind, self.bases) for kind in kinds]
+        # Orders come in bursts between crashes: a fault of theirs waits for the next one.
+        waits = {"count": 1, "for_ms": DEALT_FOR_MS}
+        return tuple(
+            {**fault, **waits} if fault["kind"] in ORDER_FAULTS else fault for fault in drawn
+        )
 
     def _kills(self, random: Random) -> tuple[Kill, ...]:
         if random.random() >= KILL_SHARE:

@@ -83,8 +83,8 @@ class Supervisor:
         """Ask for everything the round wants, and keep the workers going meanwhile."""
         ends_at = time.monotonic() + ROUND_MS / 1_000
         self._bend_market(round_)
-        if round_.fault is not None:
-            self._set_fault(round_.fault)
+        for fault in round_.faults:
+            self._set_fault(fault)
         self._break_servers(round_)
         if round_.scenario is not None:
             self.play(round_.scenario)
@@ -172,7 +172,7 @@ class Supervisor:
             self._owners[name] = f"{name}-{self._started}"
         fresh: frozenset[Step] = frozenset()
         turn = None
-        if self.is_killing:
+        if self.is_killing and ticket.is_to_die:
             fresh = frozenset(step for step in self._steps if str(step) not in self.kills)
             turn = self._turn(ticket.turn)
         return Post(

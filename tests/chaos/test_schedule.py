@@ -56,7 +56,7 @@ def test_every_round_stays_within_its_bounds(seed: int, index: int, drains: int)
     assert round_.crash in (None, *SERVERS)
     assert round_.cut in (None, *SERVERS)
     assert round_.scenario in (None, *SCENARIOS)
-    json.dumps(round_.fault)
+    json.dumps(round_.faults)
 
 
 @given(seeds, indices)
@@ -71,7 +71,7 @@ def test_targets_sum_to_one_whole_and_leave_cash(seed: int, cycle: int) -> None:
 def test_every_fault_server_scenario_and_worker_gets_its_turn() -> None:
     schedule = make_schedule(7)
     rounds = [schedule.round(index) for index in range(2_000)]
-    assert {round_.fault["kind"] for round_ in rounds if round_.fault} == set(KINDS)
+    assert {fault["kind"] for round_ in rounds for fault in round_.faults} == set(KINDS)
     assert {round_.crash for round_ in rounds} == {None, *SERVERS}
     assert {round_.cut for round_ in rounds} == {None, *SERVERS}
     assert {round_.scenario for round_ in rounds} == {None, *SCENARIOS}
@@ -83,11 +83,17 @@ def test_nothing_crashes_in_the_first_round() -> None:
 
 
 @given(seeds)
-def test_the_short_form_kills_both_servers_and_cuts_both(seed: int) -> None:
-    short = Schedule(seed, BASES, 2, (), (), SHORT)
-    rounds = [short.round(index) for index in range(2 * SHORT.crash_every + 1)]
+def test_the_short_form_kills_and_cuts_both_servers_and_asks_for_nearly_every_kind(
+    seed: int,
+) -> None:
+    short = Schedule(seed, BASES, 2, KINDS, tuple(SCENARIOS), SHORT)
+    rounds = [short.round(index) for index in range(SHORT.rounds_max or 0)]
     assert {round_.crash for round_ in rounds} == {None, *SERVERS}
     assert {round_.cut for round_ in rounds} == {None, *SERVERS}
+    kinds = [fault["kind"] for round_ in rounds for fault in round_.faults]
+    assert set(kinds) >= set(KINDS) - FREEZING
+    assert sum(kind in FREEZING for kind in kinds) == 1
+    assert len([round_ for round_ in rounds if round_.scenario]) >= 2
 
 
 def test_a_stalled_request_is_over_before_a_lease_is() -> None:
@@ -97,8 +103,8 @@ def test_a_stalled_request_is_over_before_a_lease_is() -> None:
 
 @given(seeds)
 def test_only_a_code_that_leaves_it_open_may_have_acted(seed: int) -> None:
-    fault = Schedule(seed, BASES, 1, ("code",), (), LONG).round(1).fault
-    assert fault is None or not fault["acted"] or fault["code"] in MAY_HAVE_ACTED
+    faults = Schedule(seed, BASES, 1, ("code",), (), LONG).round(1).faults
+    assert all(not fault["acted"] or fault["code"] in MAY_HAVE_ACTED for fault in faults)
 
 
 @given(seeds, st.sampled_from(KINDS))
@@ -117,5 +123,5 @@ def test_the_faults_that_are_treated_apart_are_faults_there_are() -> None:
 
 def test_faults_that_call_for_a_person_are_rarer_than_others() -> None:
     rounds = [make_schedule(7).round(index) for index in range(2_000)]
-    kinds = [round_.fault["kind"] for round_ in rounds if round_.fault]
+    kinds = [fault["kind"] for round_ in rounds for fault in round_.faults]
     assert 0 < sum(kind in FREEZING for kind in kinds) / len(kinds) < len(FREEZING) / len(KINDS)

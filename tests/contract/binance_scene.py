@@ -5,10 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from rebalancer.ports import Clock
+from rebalancer.venue_tap import VenueTap
 from resources.ccxt_venue import CcxtOptions, CcxtVenue
 from tests.contract.raw_server import Behaviour, RawServer, Reply, Route, Routes, answer, serving
 from tests.factories import NOW_MS, VENUE, make_order
 from tests.fakes.clock import FakeClock
+from tests.fakes.tap import FakeTap
 
 KEY, SECRET = "key-Zq81", "secret-Vx42"
 ORDER = ("POST", "/api/v3/order")
@@ -84,6 +86,7 @@ async def scene(
     market: Mapping[str, Any] = MARKET,
     timeout_ms: int = 2_000,
     clock: Clock | None = None,
+    tap: VenueTap | None = None,
 ) -> AsyncIterator[tuple[CcxtVenue, RawServer]]:
     """A venue and the server behind it; markets and time are answered unless told otherwise."""
     defaults: dict[Route, Sequence[Behaviour]] = {
@@ -94,5 +97,6 @@ async def scene(
         options = CcxtOptions(
             "binance", server.url, api_key=KEY, api_secret=SECRET, timeout_ms=timeout_ms
         )
-        async with CcxtVenue(VENUE, options, clock or FakeClock()) as venue:
+        now = clock or FakeClock()
+        async with CcxtVenue(VENUE, options, now, tap or FakeTap(now)) as venue:
             yield venue, server

@@ -26,7 +26,8 @@ from resources.system_clock import SystemClock
 from resources.wiring import Stores, Venues, open_stores
 from services.cli.world import environment as set_variables
 from tests.contract.cli import Ended, environment, trimtab, write_settings
-from tests.factories import make_order
+from tests.factories import enqueue, make_order
+from tests.fakes.tap import FakeTap
 from tests.plugins.paper import API_KEY, API_SECRET, PaperProcess, running_papers
 from tests.plugins.servers import fresh_database
 
@@ -76,7 +77,7 @@ class HandDesk:
     def queued(self, stores: Stores, base: str = "BTC", **changes: Any) -> Order:
         """An order in the queue, not sent."""
         order = self.planned(stores, base, **changes)
-        assert stores.queue.enqueue([order]) == 1
+        assert enqueue(stores.queue, [order]) == 1
         self.note(stores, order, OrderState.QUEUED)
         return order
 
@@ -111,7 +112,8 @@ class HandDesk:
         """Ask or do something at the exchange with the account's own key."""
 
         async def run() -> T:
-            async with Venues(self.settings, SystemClock()).connect(VenueName("paper")) as venue:
+            venues, clock = Venues(self.settings, SystemClock()), SystemClock()
+            async with venues.connect(VenueName("paper"), FakeTap(clock)) as venue:
                 return await ask(venue)
 
         return asyncio.run(run())
@@ -123,6 +125,7 @@ def open_desk(folder: Path, servers: ServerUrls, *paper_options: str) -> Iterato
     with (
         running_papers(folder) as make_paper,
         fresh_database(servers) as books,
+        fresh_database(servers) as dagster,
         redis.Redis.from_url(servers.redis_url) as client,
     ):
         client.flushall()
@@ -134,7 +137,7 @@ def open_desk(folder: Path, servers: ServerUrls, *paper_options: str) -> Iterato
             environment(
                 TRIMTAB_HOME=folder / "home",
                 TRIMTAB_DATABASE_URL=books,
-                TRIMTAB_DAGSTER_DATABASE_URL=books,
+                TRIMTAB_DAGSTER_DATABASE_URL=dagster,
                 TRIMTAB_REDIS_URL=servers.redis_url,
                 TRIMTAB_VENUES__PAPER__API_KEY=API_KEY,
                 TRIMTAB_VENUES__PAPER__API_SECRET=API_SECRET,

@@ -16,6 +16,7 @@ from tests.contract.binance_scene import KEY
 from tests.contract.raw_server import RawServer, Routes, serving
 from tests.factories import VENUE
 from tests.fakes.clock import FakeClock
+from tests.fakes.tap import FakeTap
 
 SPOT = {"spot": True, "margin": False, "swap": False, "future": False, "option": False}
 IDS = {"okx": "BTC-USDC", "gate": "BTC_USDC", "coinbase": "BTC-USDC", "kraken": "XBTUSDC"}
@@ -56,6 +57,8 @@ async def exchange_scene(
         }
         client.open()
         try:
-            yield CcxtSession(client, name=VENUE, clock=clock or FakeClock(), secrets=()), server
+            now = clock or FakeClock()
+            session = CcxtSession(client, name=VENUE, clock=now, tap=FakeTap(now), secrets=())
+            yield session, server
         finally:
             await client.close()

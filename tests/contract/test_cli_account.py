@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rebalancer.account import OpenOrder
 from rebalancer.controls import HaltKind
 from rebalancer.money import Asset
 from rebalancer.order_states import OrderState
@@ -50,8 +51,8 @@ def expect(ended: Ended, code: int, *words: str) -> None:
         assert word in ended.said, ended.said
 
 
-def place_foreign(desk: HandDesk) -> tuple[Order, str]:
-    """An order that rests at the venue and is on no books of ours, with its id there."""
+def place_foreign(desk: HandDesk) -> tuple[Order, OpenOrder]:
+    """An order that rests at the venue and is on no books of ours, and how it is listed there."""
     order = make_order(
         amount_base=Decimal("0.01"),
         limit_price_quote=Decimal(30_000),
@@ -61,7 +62,7 @@ def place_foreign(desk: HandDesk) -> tuple[Order, str]:
     permit = SendPermit(order, SystemClock().now_ms() + HOUR_MS)
     desk.at_venue(lambda venue: venue.submit(permit))
     (found,) = desk.at_venue(lambda venue: venue.fetch_open_orders([order.symbol]))
-    return order, found.venue_order_id
+    return order, found
 
 
 def kinds_of_halts(desk: HandDesk) -> list[HaltKind]:
@@ -123,7 +124,8 @@ def test_an_account_is_not_taken_while_an_order_of_ours_is_out(frozen: HandDesk)
 
 
 def test_a_foreign_order_must_be_settled_first_and_may_be_left_alone(frozen: HandDesk) -> None:
-    _, venue_order_id = place_foreign(frozen)
+    _, found = place_foreign(frozen)
+    venue_order_id = found.venue_order_id
     expect(frozen.run(*ADOPT, "--yes"), GOAL_MISSED, venue_order_id, "ignore", "0.01 BTC/USDC")
     ignore = ("orders", "ignore", venue_order_id, "--portfolio", "core", "--reason", "by hand")
     expect(frozen.run(*ignore), BAD_INPUT, "--yes")
@@ -134,8 +136,8 @@ def test_a_foreign_order_must_be_settled_first_and_may_be_left_alone(frozen: Han
 
 
 def test_a_foreign_order_that_is_adopted_is_ours_and_in_doubt(frozen: HandDesk) -> None:
-    order, venue_order_id = place_foreign(frozen)
-    adopt = ("orders", "adopt", venue_order_id, "--portfolio", "core")
+    order, found = place_foreign(frozen)
+    adopt = ("orders", "adopt", found.venue_order_id, "--portfolio", "core")
     expect(frozen.run(*adopt), BAD_INPUT, "--yes")
     adopted = frozen.run(*adopt, "--yes", "--json")
     expect(adopted, 0)
@@ -146,13 +148,15 @@ def test_a_foreign_order_that_is_adopted_is_ours_and_in_doubt(frozen: HandDesk) 
         (row,) = stores.archive.read_orders(limit=1)
     assert (row.order.client_order_id, row.state) == (name, OrderState.IN_DOUBT)
     assert row.order.amount_base == order.amount_base
+    # Its trades are asked for since then.
+    assert row.order.planned_at_ms == found.placed_at_ms
     expect(frozen.run(*ADOPT, "--yes"), GOAL_MISSED, name[:8])
 
 
 def test_an_id_the_venue_does_not_have_is_refused_with_those_it_has(desk: HandDesk) -> None:
-    _, venue_order_id = place_foreign(desk)
+    _, found = place_foreign(desk)
     ended = desk.run("orders", "adopt", "999", "--portfolio", "core", "--yes")
-    expect(ended, BAD_INPUT, "'999'", venue_order_id)
+    expect(ended, BAD_INPUT, "'999'", found.venue_order_id)
 
 
 def test_an_unknown_portfolio_is_refused_with_those_there_are(desk: HandDesk) -> None:

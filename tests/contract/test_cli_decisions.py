@@ -110,6 +110,8 @@ def test_an_order_whose_symbol_turned_busy_is_not_approved_and_never_queued(
     assert [row["state"] for row in ended.json()] == ["expired"]
     with desk.stores() as stores:
         assert stores.queue.stages([order.client_order_id]) == {}
+        unsettled = asyncio.run(stores.ledger.read_unsettled())
+        assert order not in [booked.order for booked in unsettled]
 
 
 def test_nothing_is_approved_under_a_halt(desk: HandDesk) -> None:
@@ -131,6 +133,11 @@ def test_a_rejection_ends_the_order_with_its_reason(desk: HandDesk) -> None:
         assert row.state is OrderState.REJECTED
         assert "too much" in (row.reason or "")
     assert desk.run("orders", "--json").json()[0]["now"] == "rejected"
+
+
+def test_a_mistyped_decision_is_answered_with_the_one_that_was_meant(desk: HandDesk) -> None:
+    expect(desk.run("orders", "aprove", "--all"), BAD_INPUT, "'aprove'", "Did you mean 'approve'?")
+    expect(desk.run("orders", "zzzz"), BAD_INPUT, "zzzz")
 
 
 def test_how_orders_are_chosen_is_one_way_only(desk: HandDesk) -> None:
@@ -172,6 +179,38 @@ def test_an_order_that_the_venue_has_is_never_declared_absent(desk: HandDesk) ->
     desk.at_venue(lambda venue: venue.submit(SendPermit(order, SystemClock().now_ms() + HOUR_MS)))
     ended = desk.run("orders", "end", order.client_order_id, "--reason", "gone", "--yes")
     expect(ended, GOAL_MISSED, "is not absent", "trimtab drain")
+
+
+def test_an_order_that_was_seen_just_now_is_not_declared_absent(desk: HandDesk) -> None:
+    with desk.stores() as stores:
+        order = desk.permitted(stores, **resting())
+        desk.note(stores, order, OrderState.OPEN)
+    name = order.client_order_id
+    end = ("orders", "end", name, "--reason", "gone", "--yes")
+    expect(desk.run(*end), GOAL_MISSED, "is open since", "drain.lease_ms")
+
+
+def test_an_order_that_still_rests_is_never_declared_absent(desk: HandDesk) -> None:
+    with desk.stores() as stores:
+        order = desk.permitted(stores, **resting())
+        desk.note(stores, order, OrderState.OPEN, ago_ms=HOUR_MS)
+    name = order.client_order_id
+    end = ("orders", "end", name, "--reason", "gone", "--yes")
+    placed = SendPermit(order, SystemClock().now_ms() + HOUR_MS)
+    desk.at_venue(lambda venue: venue.submit(placed))
+    expect(desk.run(*end), GOAL_MISSED, "is not absent", "(open)")
+
+
+def test_an_order_that_rested_and_is_gone_is_declared_absent(desk: HandDesk) -> None:
+    with desk.stores() as stores:
+        order = desk.permitted(stores, **resting())
+        desk.note(stores, order, OrderState.OPEN, ago_ms=HOUR_MS)
+    name = order.client_order_id
+    expect(desk.run("orders", "end", name, "--reason", "gone", "--yes"), 0)
+    with desk.stores() as stores:
+        assert stores.queue.stages([name]) == {}
+        (row,) = stores.archive.read_orders(limit=1)
+    assert row.state is OrderState.NOT_FOUND
 
 
 def test_a_queue_that_was_lost_is_filled_again_before_an_approval(desk: HandDesk) -> None:

@@ -9,7 +9,7 @@ from resources.embedded import ServerUrls
 from tests.contract.cli import Ended, write_settings
 from tests.contract.cli_desk import NOBODY, HandDesk, open_desk
 
-GOAL_MISSED = 1
+BAD_INPUT, UNAVAILABLE = 2, 3
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +45,20 @@ def test_a_sound_installation_is_told_as_sound(desk: HandDesk) -> None:
     assert found["venue paper", "market rules"] == "warning"
 
 
+def test_books_without_tables_are_told_as_new_and_not_as_wrong(
+    tmp_path: Path, servers: ServerUrls
+) -> None:
+    with open_desk(tmp_path, servers) as desk:
+        ended = desk.run("doctor", "--json")
+        assert ended.code == 0, (ended.out, ended.said)
+        assert health(ended)["PostgreSQL", "tables"] == "ok"
+        assert "none yet" in detail(ended, "PostgreSQL", "tables")
+
+
 def test_a_key_that_may_withdraw_fails_with_its_cure(tmp_path: Path, servers: ServerUrls) -> None:
     with open_desk(tmp_path, servers, "--key-may-withdraw") as desk:
         ended = desk.run("doctor", "--json")
-    assert ended.code == GOAL_MISSED
+    assert ended.code == BAD_INPUT
     assert health(ended)["venue paper", "key rights"] == "failed"
     assert "may withdraw" in detail(ended, "venue paper", "key rights")
     assert "venue paper (key rights)" in ended.said
@@ -63,7 +73,7 @@ def test_servers_that_refuse_fail_by_name_and_the_rest_is_looked_at_all_the_same
         TRIMTAB_DATABASE_URL=f"postgresql://me:hidden@{NOBODY}/trimtab",
         TRIMTAB_REDIS_URL=f"redis://:hidden@{NOBODY}/0",
     )
-    assert ended.code == GOAL_MISSED
+    assert ended.code == UNAVAILABLE
     found = health(ended)
     assert found["PostgreSQL", "answers"] == found["Redis", "answers"] == "failed"
     assert found["venue paper", "key rights"] == "ok"
@@ -77,6 +87,6 @@ def test_a_venue_that_does_not_answer_fails_with_its_address(
     with open_desk(tmp_path, servers) as desk:
         write_settings(desk.folder, f"http://{NOBODY}")
         ended = desk.run("doctor")
-    assert ended.code == GOAL_MISSED
+    assert ended.code == UNAVAILABLE
     assert "Traceback" not in ended.said
     assert "venue paper (answers)" in ended.said

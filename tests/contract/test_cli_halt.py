@@ -7,6 +7,8 @@ import pytest
 
 from rebalancer.controls import EVERYTHING, HaltKind, Scope, ScopeKind
 from resources.embedded import ServerUrls
+from resources.system_clock import SystemClock
+from services.cli.order_words import moment
 from tests.contract.cli_desk import NOBODY, HandDesk, open_desk
 
 GOAL_MISSED, BAD_INPUT, UNAVAILABLE = 1, 2, 3
@@ -106,6 +108,22 @@ def test_resume_says_first_what_would_happen_and_needs_a_yes(desk: HandDesk) -> 
         "trimtab resume --venue paper"
     ]
     assert list(halts_in_redis(desk)) == ["venue:paper"]
+
+
+def test_resume_says_what_stops_trading_all_the_same(desk: HandDesk) -> None:
+    at = moment(SystemClock().now_ms())
+    assert desk.run("maintenance", "add", "--at", at, "--for", "2h").code == 0
+    with desk.stores() as stores:
+        desk.halt(stores, HaltKind.FREEZE)
+        desk.queued(stores)
+    assert desk.run("halt", "--venue", "paper").code == 0
+    asked = desk.run("resume", "--venue", "paper")
+    for word in ("Open maintenance", "OPEN until", "portfolio core frozen", "would not be sent"):
+        assert word in asked.out, asked.out
+    lifted = desk.run("resume", "--venue", "paper", "--yes")
+    assert lifted.code == 0, lifted.said
+    assert "still stopped" in lifted.out
+    assert "New orders come" not in lifted.out
 
 
 def test_a_halt_that_was_lifted_does_not_come_back_from_the_books(desk: HandDesk) -> None:

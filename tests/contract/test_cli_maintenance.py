@@ -32,7 +32,12 @@ def test_a_window_is_added_listed_shown_in_status_and_removed(desk: HandDesk) ->
     window = added.json()
     assert (window["venue"], window["note"]) == ("paper", "[weekly]")
     assert window["open_until"] is not None
-    assert add(desk, *words).json()["id"] == window["id"]
+    again = add(desk, *words).json()
+    assert (window["was_there"], again["was_there"]) == (False, True)
+    assert again["id"] == window["id"]
+    assert "Nothing changed" in desk.run("maintenance", "add", *words).out
+    assert "Changed" in desk.run("maintenance", "add", *words[:-1], "other").out
+    assert "Changed" in desk.run("maintenance", "add", *words).out
     assert [one["id"] for one in desk.run("maintenance", "list", "--json").json()] == [window["id"]]
     assert "OPEN until" in desk.run("maintenance", "list").out
     status = desk.run("status")

@@ -22,7 +22,7 @@ from tests.contract.order_queue.steps import (
     open_gate,
     refusal_of,
 )
-from tests.factories import VENUE, make_order
+from tests.factories import VENUE, enqueue, make_order
 
 HALTS, WINDOWS = "{corrupt}:halts", "{corrupt}:windows"
 SOUND = encode_window(MaintenanceWindow("w", None, 0, 1, 5, 10**14, note="n"))
@@ -44,7 +44,7 @@ def controls(client: Redis) -> RedisTradingControls:
 def queue(client: Redis) -> OrderQueue:
     queue = RedisOrderQueue(client, name="corrupt", rates=FAST, limits=NO_CAPS)
     queue.recover(NOTHING)
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     return queue
 
 

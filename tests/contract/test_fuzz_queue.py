@@ -34,7 +34,7 @@ from resources.redis_queue import RedisOrderQueue
 from resources.redis_scripts import PARTS
 from resources.system_clock import SystemClock
 from tests.contract.order_queue.steps import FAST, LEASE_MS, NO_CAPS, NOTHING, open_gate, receipt_of
-from tests.factories import PORTFOLIO, VENUE, make_order
+from tests.factories import PORTFOLIO, VENUE, enqueue, make_order
 from tests.property.junk import NOT_JSON, ODD_NUMBERS
 
 ALLOWED = (BadData, StoreUnavailable, LeaseLost)
@@ -77,7 +77,7 @@ def make_scene(client: Redis) -> Scene:
     name, now_ms = f"fuzz{next(NAMES)}", SystemClock().now_ms()
     queue = RedisOrderQueue(client, name=name, rates=FAST, limits=NO_CAPS)
     queue.recover(NOTHING)
-    queue.enqueue(ORDERS)
+    enqueue(queue, ORDERS)
     tenure = queue.open_tenure(0, owner="fuzz", ttl_ms=60_000)
     assert tenure is not None
     sent = queue.claim(tenure, now_ms=now_ms, lease_ms=LEASE_MS)
@@ -111,7 +111,7 @@ def steps_of(scene: Scene) -> list[Callable[[], object]]:
         lambda: queue.claim(tenure, now_ms=late_ms, lease_ms=LEASE_MS),
         lambda: queue.claim(tenure, now_ms=late_ms, lease_ms=LEASE_MS),
         lambda: queue.acknowledge(receipt_of(scene.doubt.order)),
-        lambda: queue.enqueue(ORDERS),
+        lambda: enqueue(queue, ORDERS),
         lambda: queue.live_orders(PORTFOLIO),
         queue.depth,
         lambda: queue.renew_tenure(tenure, ttl_ms=60_000),
@@ -235,7 +235,7 @@ def test_no_corruption_of_the_rate_budget_lets_more_through(
     buckets = f"{{{name}}}:buckets"
     client.hset(buckets, f"{VENUE}\x1ftokens", tokens)
     client.hset(buckets, f"{VENUE}\x1fat_us", at_us)
-    queue.enqueue([make_order(base) for base in ("BTC", "ETH", "SOL")])
+    enqueue(queue, [make_order(base) for base in ("BTC", "ETH", "SOL")])
     tenure = queue.open_tenure(0, owner="fuzz", ttl_ms=60_000)
     assert tenure is not None
     permits = 0

@@ -67,6 +67,23 @@ async def test_what_was_lifted_may_be_halted_again_at_the_same_instant(books: Bo
     assert await books.ledger.read_halts() == (again,)
 
 
+async def test_a_halt_is_unpaged_until_somebody_was_told_and_again_when_it_comes_anew(
+    books: Books,
+) -> None:
+    frozen = replace(HALT, kind=HaltKind.FREEZE, at_ms=LATER_MS)
+    for halt in (HALT, frozen):
+        await books.ledger.record_halt(halt)
+    assert await books.ledger.read_unpaged() == (HALT, frozen)
+    for _ in range(2):
+        await books.ledger.mark_paged(HALT)
+        await books.ledger.record_halt(HALT)
+    assert await books.ledger.read_unpaged() == (frozen,)
+    await books.ledger.lift_halt(HALT.scope, HALT.kind, actor="bob", now_ms=LATER_MS)
+    await books.ledger.mark_paged(HALT)
+    await books.ledger.record_halt(HALT)
+    assert await books.ledger.read_unpaged() == (HALT, frozen)
+
+
 async def test_windows_come_back_whole_and_by_start(books: Books) -> None:
     bare = MaintenanceWindow("w2", None, NOW_MS - 1, 60_000, None, None, "", is_announced=True)
     for window in (WINDOW, bare):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine, Table, func, select
 
+from rebalancer.account import VenueOrderKey
 from rebalancer.controls import EVERYTHING, HaltKind, MaintenanceWindow, TradingHalt
 from rebalancer.money import to_decimal
 from rebalancer.orders import PortfolioName
@@ -19,7 +20,7 @@ from resources.tables_controls import (
     maintenance_windows,
     trading_halts,
 )
-from tests.factories import CASH, NOW_MS, PORTFOLIO, VENUE
+from tests.factories import CASH, NOW_MS, PORTFOLIO, VENUE, make_symbol
 
 LATER_MS = NOW_MS + 1_000
 HALT = TradingHalt(EVERYTHING, HaltKind.BY_HAND, "looking into it", "ann", NOW_MS)
@@ -77,8 +78,9 @@ async def test_rivals_leave_one_halt_and_one_window_in_force(
 
 
 async def test_who_ignored_an_order_first_is_kept(engine: Engine, ledger: PostgresLedger) -> None:
+    key = VenueOrderKey(make_symbol(), "v-8")
     for actor in ("ann", "bob"):
-        await ledger.record_ignored(VENUE, "v-8", actor=actor, reason="\0", now_ms=NOW_MS)
+        await ledger.record_ignored(VENUE, key, actor=actor, reason="\0", now_ms=NOW_MS)
     assert rows_of(engine, ignored_orders, "actor", "reason", "at") == [("ann", "␀", NOW_MS)]
 
 

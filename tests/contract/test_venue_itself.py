@@ -24,6 +24,7 @@ from tests.contract.raw_server import (
 )
 from tests.factories import NOW_MS, VENUE
 from tests.fakes.clock import FakeClock
+from tests.fakes.tap import FakeTap
 
 STATUS = ("GET", "/sapi/v1/system/status")
 RIGHTS = ("GET", "/sapi/v1/account/apiRestrictions")
@@ -158,7 +159,7 @@ async def test_other_venues_tell_rights_in_their_own_words(exchange: str) -> Non
         options = CcxtOptions(
             exchange, server.url, api_key=KEY, api_secret=secret, passphrase="phrase"
         )
-        async with CcxtVenue(VENUE, options, FakeClock()) as venue:
+        async with CcxtVenue(VENUE, options, FakeClock(), FakeTap(FakeClock())) as venue:
             assert await venue.fetch_key_rights() == expected
         assert len(server.asked(*route)) == 1
 
@@ -166,7 +167,7 @@ async def test_other_venues_tell_rights_in_their_own_words(exchange: str) -> Non
 async def test_a_venue_that_tells_nothing_is_asked_nothing() -> None:
     async with serving({}) as server:
         options = CcxtOptions("gate", server.url, api_key=KEY, api_secret=SECRET)
-        async with CcxtVenue(VENUE, options, FakeClock()) as venue:
+        async with CcxtVenue(VENUE, options, FakeClock(), FakeTap(FakeClock())) as venue:
             assert await venue.fetch_key_rights() == UNTOLD
             assert await venue.fetch_status() is VenueStatus.UNKNOWN
         assert not server.requests
@@ -188,7 +189,7 @@ async def test_the_clocks_are_compared_at_the_middle_of_the_round_trip() -> None
         assert await venue.fetch_clock_skew_ms() == 1_777
     clock = SlowClock()
     routes: Routes = {TIME: [Reply(f'{{"serverTime": {NOW_MS + 678}}}')]}
-    async with scene(routes, clock=clock) as (venue, _):
+    async with scene(routes, clock=clock, tap=FakeTap(FakeClock())) as (venue, _):
         # Our readings: asked, two by the latency estimate, answered.
         assert await venue.fetch_clock_skew_ms() == 678 - 77 - (200 + 800) // 2
 

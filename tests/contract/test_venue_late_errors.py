@@ -12,6 +12,7 @@ from resources.ccxt_orders import submit
 from resources.ccxt_session import CcxtSession
 from tests.factories import NOW_MS, VENUE, make_order
 from tests.fakes.clock import FakeClock
+from tests.fakes.tap import FakeTap
 
 PERMIT = SendPermit(make_order(), valid_until_ms=NOW_MS + 60_000)
 
@@ -44,7 +45,9 @@ class LateClient:
 
 
 async def submit_through(client: LateClient) -> Submission:
-    session = CcxtSession(client, name=VENUE, clock=FakeClock(), secrets=())
+    session = CcxtSession(
+        client, name=VENUE, clock=FakeClock(), tap=FakeTap(FakeClock()), secrets=()
+    )
     return await submit(session, PERMIT)
 
 

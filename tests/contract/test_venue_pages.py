@@ -14,6 +14,7 @@ from resources.ccxt_session import CcxtSession
 from resources.ccxt_trades import ACCOUNT_PAGES_MAX, fetch_account_trades
 from tests.factories import NOW_MS, VENUE, make_symbol
 from tests.fakes.clock import FakeClock
+from tests.fakes.tap import FakeTap
 
 BTC = make_symbol()
 DAY_MS = 86_400_000
@@ -83,7 +84,9 @@ class kraken(Paged):  # dialects go by the client's class
 
 
 def read(client: Paged, since_ms: int) -> tuple[AccountTrade, ...]:
-    session = CcxtSession(client, name=VENUE, clock=FakeClock(), secrets=())
+    session = CcxtSession(
+        client, name=VENUE, clock=FakeClock(), tap=FakeTap(FakeClock()), secrets=()
+    )
     return asyncio.run(fetch_account_trades(session, BTC, since_ms=since_ms))
 
 

@@ -14,6 +14,7 @@ from rebalancer.quotes import sanitize_tickers
 from rebalancer.settlement import Accepted, Unanswered
 from resources.ccxt_venue import CcxtOptions, CcxtVenue
 from tests.factories import VENUE, make_order, make_symbol
+from tests.fakes.tap import FakeTap
 from tests.plugins.paper import API_KEY, API_SECRET, PaperFactory, PaperProcess
 
 BTC, ETH, SOL = (make_symbol(base) for base in ("BTC", "ETH", "SOL"))
@@ -34,7 +35,7 @@ def paper(make_paper: PaperFactory) -> PaperProcess:
 @pytest.fixture
 async def venue(paper: PaperProcess) -> AsyncIterator[CcxtVenue]:
     options = CcxtOptions("binance", paper.url, paper.ws_url, API_KEY, API_SECRET, timeout_ms=1_000)
-    async with CcxtVenue(VENUE, options, RunningClock()) as connected:
+    async with CcxtVenue(VENUE, options, RunningClock(), FakeTap(RunningClock())) as connected:
         await connected.fetch_rules([BTC])
         yield connected
 
@@ -100,7 +101,7 @@ async def test_an_order_sent_elsewhere_is_seen_among_the_open_ones(
     venue: CcxtVenue, paper: PaperProcess
 ) -> None:
     options = CcxtOptions("binance", paper.url, paper.ws_url, API_KEY, API_SECRET)
-    async with CcxtVenue(VENUE, options, RunningClock()) as elsewhere:
+    async with CcxtVenue(VENUE, options, RunningClock(), FakeTap(RunningClock())) as elsewhere:
         order, _ = await post_below_the_market(elsewhere, "other")
     (found,) = await venue.fetch_open_orders([BTC, ETH])
     assert found.client_order_id == order.client_order_id
@@ -140,7 +141,7 @@ async def test_a_resting_order_that_the_market_comes_to_fills_as_a_maker(
 async def test_a_key_that_may_withdraw_is_found_out(make_paper: PaperFactory) -> None:
     paper = make_paper("--tick-ms", "0", "--key-may-withdraw")
     options = CcxtOptions("binance", paper.url, paper.ws_url, API_KEY, API_SECRET)
-    async with CcxtVenue(VENUE, options, RunningClock()) as connected:
+    async with CcxtVenue(VENUE, options, RunningClock(), FakeTap(RunningClock())) as connected:
         rights = await connected.fetch_key_rights()
     policy = KeyPolicy(allow_unreadable_rights=False, require_ip_binding=False)
     found = judge_key(rights, clock_skew_ms=0, policy=policy)

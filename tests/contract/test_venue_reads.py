@@ -27,6 +27,7 @@ from tests.contract.binance_scene import (
 from tests.contract.raw_server import Behaviour, HangUp, Reply, Silence, answer, error
 from tests.factories import NOW_MS, make_symbol
 from tests.fakes.clock import FakeClock
+from tests.fakes.tap import FakeTap
 
 BTC = make_symbol()
 
@@ -230,7 +231,7 @@ def test_an_exchange_that_cannot_be_used_is_refused_with_the_cure(
     exchange: str, words: str
 ) -> None:
     with pytest.raises(BadConfig, match=words):
-        CcxtVenue(VenueName("main"), CcxtOptions(exchange), FakeClock())
+        CcxtVenue(VenueName("main"), CcxtOptions(exchange), FakeClock(), FakeTap(FakeClock()))
 
 
 def test_options_never_show_their_secrets() -> None:

@@ -14,6 +14,7 @@ from tests.contract.binance_scene import KEY
 from tests.contract.raw_server import RawServer, Reply, Routes, serving
 from tests.factories import NOW_MS, VENUE, make_order, make_symbol
 from tests.fakes.clock import FakeClock
+from tests.fakes.tap import FakeTap
 
 SECRET = base64.b64encode(b"secret-Vx42").decode()
 ORDER = make_order()
@@ -63,7 +64,7 @@ async def kraken(routes: Routes) -> AsyncIterator[tuple[CcxtVenue, RawServer]]:
     }
     async with serving(defaults | dict(routes)) as server:
         options = CcxtOptions("kraken", server.url, api_key=KEY, api_secret=SECRET)
-        async with CcxtVenue(VENUE, options, FakeClock()) as venue:
+        async with CcxtVenue(VENUE, options, FakeClock(), FakeTap(FakeClock())) as venue:
             yield venue, server
 
 

@@ -13,6 +13,7 @@ from rebalancer.quotes import sanitize_tickers
 from resources.ccxt_venue import CcxtOptions, CcxtVenue
 from tests.factories import NOW_MS, VENUE, make_raw_rule, make_raw_ticker, make_symbol
 from tests.fakes.clock import FakeClock
+from tests.fakes.tap import FakeTap
 from tests.fakes.venue import FakeVenue
 from tests.plugins.paper import API_KEY, API_SECRET, PaperFactory
 
@@ -28,7 +29,7 @@ async def open_venue(kind: str, make_paper: PaperFactory) -> AsyncIterator[Venue
         return
     paper = make_paper("--tick-ms", "0")
     options = CcxtOptions("binance", paper.url, paper.ws_url, API_KEY, API_SECRET)
-    async with CcxtVenue(VENUE, options, FakeClock()) as connected:
+    async with CcxtVenue(VENUE, options, FakeClock(), FakeTap(FakeClock())) as connected:
         yield connected
 
 

@@ -2,44 +2,20 @@
 was written comes out as properties."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
+from rebalancer.account import VenueOrderKey
 from rebalancer.controls import MaintenanceWindow, TradingHalt
 from rebalancer.errors import BooksDisagree
 from rebalancer.ledger import BookedOrder
-from rebalancer.money import ZERO, Symbol, exact, plain
+from rebalancer.money import ZERO, Asset, Symbol, exact, plain
 from rebalancer.order_states import FINAL_STATES, STATES_WITH_FILLS, OrderState, Step, judge_step
 from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
-from rebalancer.reconciliation import Baseline, BookedFill, KnownOrders
+from rebalancer.reconciliation import Baseline, BookedFill, KnownOrder, KnownOrders
 from rebalancer.settlement import Accepted, Fill, LedgerReceipt, Settlement
 from tests.fakes.ledger_controls import FakeControlsBook, Ignored
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An order as it stands on the books."""
-
-    order: Order
-    state: OrderState
-    recorded_at_ms: int
-    filled_base: Decimal = ZERO
-    paid_quote: Decimal = ZERO
-    venue_order_id: str | None = None
-    reason: str | None = None
-    contradiction: str | None = None
-    follows: ClientOrderId | None = None
-    settled_at_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of an order's history."""
-
-    client_order_id: ClientOrderId
-    at_ms: int
-    state: OrderState
-    detail: str | None
+from tests.fakes.ledger_entries import Entry, Event
 
 
 class FakeLedger(FakeControlsBook):
@@ -64,8 +40,10 @@ class FakeLedger(FakeControlsBook):
         )
         assert not FINAL_STATES & {booked.state for booked in orders}, orders
         self._entries = {
-            booked.order.client_order_id: Entry(booked.order, booked.state, booked.recorded_at_ms)
-            for booked in orders
+            one.order.client_order_id: Entry(
+                one.order, one.state, one.recorded_at_ms, follows=one.follows
+            )
+            for one in orders
         }
         self._events: list[Event] = []
         self._fills: dict[tuple[VenueName, Symbol, str], tuple[Fill, int]] = {}
@@ -100,12 +78,26 @@ class FakeLedger(FakeControlsBook):
         self._plan([order], now_ms)
         if step is not Step.FORWARD:
             return
-        assert state not in STATES_WITH_FILLS, state
-        self._append(order.client_order_id, state, detail, now_ms)
-        entry = replace(self._entries[order.client_order_id], state=state)
-        if state in FINAL_STATES:
-            entry = replace(entry, reason=detail, settled_at_ms=now_ms)
-        self._entries[order.client_order_id] = entry
+        self._advance(order.client_order_id, state, detail, now_ms)
+
+    async def move(
+        self,
+        orders: Sequence[Order],
+        *,
+        before: OrderState,
+        after: OrderState,
+        detail: str | None,
+        now_ms: int,
+    ) -> tuple[Order, ...]:
+        self._commit()
+        assert judge_step(before, after) is Step.FORWARD, (before, after)
+        unique = {order.client_order_id: order for order in orders}
+        moved = [
+            key for key in unique if key in self._entries and self._entries[key].state is before
+        ]
+        for key in moved:
+            self._advance(key, after, detail, now_ms)
+        return tuple(unique[key] for key in moved)
 
     async def record(self, settlement: Settlement, *, now_ms: int) -> LedgerReceipt:
         self._commit()
@@ -144,7 +136,7 @@ class FakeLedger(FakeControlsBook):
         self._require_here()
         unsettled = [entry for entry in self._entries.values() if entry.settled_at_ms is None]
         unsettled.sort(key=lambda entry: (entry.recorded_at_ms, entry.order.client_order_id))
-        return tuple(BookedOrder(one.order, one.state, one.recorded_at_ms) for one in unsettled)
+        return tuple(one.booked for one in unsettled)
 
     async def read_ended(
         self, portfolio: PortfolioName, *, since_ms: int
@@ -156,7 +148,7 @@ class FakeLedger(FakeControlsBook):
             if entry.order.portfolio == portfolio and (entry.settled_at_ms or 0) >= since_ms
         ]
         ended.sort(key=lambda entry: (-(entry.settled_at_ms or 0), entry.order.client_order_id))
-        return tuple(BookedOrder(one.order, one.state, one.recorded_at_ms) for one in ended)
+        return tuple(one.booked for one in ended)
 
     async def read_turnover(self, *, since_ms: int) -> Mapping[PortfolioName, Decimal]:
         self._require_here()
@@ -182,23 +174,33 @@ class FakeLedger(FakeControlsBook):
         booked.sort(key=lambda one: (one.fill.filled_at_ms, str(one.symbol), one.fill.trade_id))
         return tuple(booked)
 
+    async def read_fee_assets(self, portfolio: PortfolioName, *, since_ms: int) -> frozenset[Asset]:
+        self._require_here()
+        late = [fill for fill, at_ms in self._fills.values() if at_ms >= since_ms]
+        orders = [(fill, self._entries[fill.client_order_id].order) for fill in late]
+        return frozenset(
+            fill.fee_asset
+            for fill, order in orders
+            if order.portfolio == portfolio
+            and fill.fee_asset not in (None, order.symbol.base, order.symbol.quote)
+        )
+
     async def read_known(
         self,
         venue: VenueName,
         *,
         client_order_ids: Collection[ClientOrderId],
-        venue_order_ids: Collection[str],
+        venue_keys: Collection[VenueOrderKey],
     ) -> KnownOrders:
         self._require_here()
-        ours = [entry for entry in self._entries.values() if entry.order.venue == venue]
-        theirs = {entry.venue_order_id for entry in ours if entry.venue_order_id is not None}
-        ignored = {name for at, name in self._ignored if at == venue}
-        return KnownOrders(
-            client_order_ids=frozenset(client_order_ids)
-            & {entry.order.client_order_id for entry in ours},
-            venue_order_ids=frozenset(venue_order_ids) & theirs,
-            ignored_venue_order_ids=frozenset(venue_order_ids) & ignored,
+        ours = {_known_of(e) for e in self._entries.values() if e.order.venue == venue}
+        asked = frozenset(
+            known
+            for known in ours
+            if known.client_order_id in client_order_ids or known.venue_key in venue_keys
         )
+        ignored = {key for at, key in self._ignored if at == venue}
+        return KnownOrders(asked, frozenset(venue_keys) & ignored)
 
     def _judge(self, booked: Entry, settlement: Settlement) -> Step:
         """What the settlement means for the books; raises before anything is written."""
@@ -253,10 +255,26 @@ class FakeLedger(FakeControlsBook):
         standing = [self._entries[key] for key in ids]
         return tuple(entry.order for entry in standing if entry.state is OrderState.PLANNED)
 
+    def _advance(
+        self, client_order_id: ClientOrderId, state: OrderState, detail: str | None, now_ms: int
+    ) -> None:
+        assert state not in STATES_WITH_FILLS, state
+        self._append(client_order_id, state, detail, now_ms)
+        entry = replace(self._entries[client_order_id], state=state)
+        if state in FINAL_STATES:
+            entry = replace(entry, reason=detail, settled_at_ms=now_ms)
+        self._entries[client_order_id] = entry
+
     def _append(
         self, client_order_id: ClientOrderId, state: OrderState, detail: str | None, now_ms: int
     ) -> None:
         self._events.append(Event(client_order_id, now_ms, state, detail))
+
+
+def _known_of(entry: Entry) -> KnownOrder:
+    order, name = entry.order, entry.venue_order_id
+    key = None if name is None else VenueOrderKey(order.symbol, name)
+    return KnownOrder(order.client_order_id, entry.state, key)
 
 
 def _two_ends(booked: Entry, settlement: Settlement) -> str:

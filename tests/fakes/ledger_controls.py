@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rebalancer.account import VenueOrderKey
 from rebalancer.controls import HaltKind, MaintenanceWindow, Scope, TradingHalt
 from rebalancer.errors import StoreUnavailable
 from rebalancer.ledger import Ledger
@@ -26,7 +27,7 @@ class Ignored:
     """An order of the venue that is left alone."""
 
     venue: VenueName
-    venue_order_id: str
+    key: VenueOrderKey
     actor: str
     reason: str
     at_ms: int
@@ -48,8 +49,9 @@ class FakeControlsBook(Ledger):
         self._halts = {(halt.scope, halt.kind): halt for halt in halts}
         self._windows = {window.window_id: window for window in windows}
         self._baselines = list(baselines)
-        self._ignored = {(known.venue, known.venue_order_id): known for known in ignored}
+        self._ignored = {(known.venue, known.key): known for known in ignored}
         self._lifted: list[Lifted] = []
+        self._paged: set[tuple[Scope, HaltKind]] = set()
         self._rules: dict[tuple[VenueName, Symbol], MarketRule] = {}
 
     @property
@@ -91,11 +93,21 @@ class FakeControlsBook(Ledger):
 
     async def lift_halt(self, scope: Scope, kind: HaltKind, *, actor: str, now_ms: int) -> bool:
         self._commit()
+        self._paged.discard((scope, kind))
         return self._lift(self._halts.pop((scope, kind), None), actor, now_ms)
 
     async def read_halts(self) -> tuple[TradingHalt, ...]:
         self._require_here()
         return tuple(sorted(self._halts.values(), key=lambda halt: halt.at_ms))
+
+    async def mark_paged(self, halt: TradingHalt) -> None:
+        self._commit()
+        if (halt.scope, halt.kind) in self._halts:
+            self._paged.add((halt.scope, halt.kind))
+
+    async def read_unpaged(self) -> tuple[TradingHalt, ...]:
+        told = await self.read_halts()
+        return tuple(halt for halt in told if (halt.scope, halt.kind) not in self._paged)
 
     async def record_window(self, window: MaintenanceWindow, *, actor: str, now_ms: int) -> None:
         self._commit()
@@ -127,11 +139,11 @@ class FakeControlsBook(Ledger):
         self._baselines = [known for known in self._baselines if known.portfolio != portfolio]
 
     async def record_ignored(
-        self, venue: VenueName, venue_order_id: str, *, actor: str, reason: str, now_ms: int
+        self, venue: VenueName, key: VenueOrderKey, *, actor: str, reason: str, now_ms: int
     ) -> None:
         self._commit()
-        known = Ignored(venue, venue_order_id, actor, reason, now_ms)
-        self._ignored.setdefault((venue, venue_order_id), known)
+        known = Ignored(venue, key, actor, reason, now_ms)
+        self._ignored.setdefault((venue, key), known)
 
     def _lift(self, what: TradingHalt | MaintenanceWindow | None, actor: str, now_ms: int) -> bool:
         if what is not None:

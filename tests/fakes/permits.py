@@ -51,8 +51,8 @@ class FakePermits:
         return self.check_tap(order.venue)
 
     def check_tap(self, venue: VenueName) -> NotNow | None:
-        wait_ms = self._taps_ms.get(venue, 0) - self._clock.now_ms()
-        if wait_ms <= 0:
+        wait_ms = self.tap_closed_ms(venue)
+        if wait_ms == 0:
             return None
         return not_now(NotNowReason.TAP_CLOSED, f"{venue} asked everybody to wait", wait_ms)
 
@@ -104,6 +104,9 @@ class FakePermits:
     def close_tap(self, venue: VenueName, for_ms: int) -> None:
         until_ms = self._clock.now_ms() + for_ms
         self._taps_ms[venue] = max(until_ms, self._taps_ms.get(venue, 0))
+
+    def tap_closed_ms(self, venue: VenueName) -> int:
+        return max(0, self._taps_ms.get(venue, 0) - self._clock.now_ms())
 
     def require_known(self, order: Order) -> None:
         """Refuse an order whose venue or portfolio the settings do not have."""

@@ -16,6 +16,7 @@ from rebalancer.queue import (
     CallKind,
     Claim,
     Denied,
+    Generation,
     InDoubt,
     NotNow,
     NotNowReason,
@@ -33,8 +34,8 @@ from resources.rate_limit import RateLimit
 from resources.turnover import micro_of, quote_of
 from tests.fakes.bucket import SOON_MS
 from tests.fakes.controls import FakeControls
-from tests.fakes.entry import Entry
 from tests.fakes.permits import FakePermits
+from tests.fakes.queue_entries import GENERATIONS, Entry
 from tests.fakes.tenures import FakeTenures
 from tests.fakes.turnover import FakeTurnover
 
@@ -66,9 +67,9 @@ class FakeQueue(OrderQueue):
         self._known: set[ClientOrderId] = set()
         self._permitted: list[Order] = []
         self._acknowledged: list[ClientOrderId] = []
-        self._is_lost = False
-        self.enqueue(orders)
-        self._is_lost = is_lost
+        for order in orders:
+            self._add(order)
+        self._generation = None if is_lost else next(GENERATIONS)
 
     @property
     def permitted(self) -> tuple[Order, ...]:
@@ -81,21 +82,27 @@ class FakeQueue(OrderQueue):
         return tuple(self._acknowledged)
 
     def is_lost(self) -> bool:
-        return self._is_lost
+        return self._generation is None
+
+    def generation(self) -> Generation:
+        return self._require_whole()
 
     def recover(self, recovery: Recovery) -> int:
         added = sum(self._add_in_doubt(order) for order in recovery.maybe_sent)
-        if self._is_lost:
+        if self._generation is None:
             for portfolio, worth_quote in recovery.turnover_quote.items():
                 self._turnover.add(portfolio, micro_of(worth_quote))
             if recovery.maybe_sent or recovery.turnover_quote:
                 self._permits.begin_after_loss()
-        self._is_lost = False
+            self._generation = next(GENERATIONS)
         return added
 
-    def enqueue(self, orders: Sequence[Order]) -> int:
-        self._require_whole()
-        return sum(self._add(order) for order in orders)
+    def enqueue(
+        self, orders: Sequence[Order], *, generation: Generation
+    ) -> frozenset[ClientOrderId]:
+        if generation != self._require_whole():
+            raise QueueLost("this queue was lost and filled again since")
+        return frozenset(order.client_order_id for order in orders if self._add(order))
 
     def claim(self, tenure: Tenure, *, now_ms: int, lease_ms: int) -> Claim | InDoubt | QueueEmpty:
         assert lease_ms > 0, lease_ms
@@ -137,6 +144,9 @@ class FakeQueue(OrderQueue):
     def close_tap(self, venue: VenueName, *, for_ms: int) -> None:
         self._permits.close_tap(venue, for_ms)
 
+    def tap_closed_ms(self, venue: VenueName) -> int:
+        return self._permits.tap_closed_ms(venue)
+
     def retire(self, claim: Claim) -> None:
         entry = self._held(claim)
         if entry.is_sent:
@@ -157,7 +167,7 @@ class FakeQueue(OrderQueue):
     def note_absent(self, doubt: InDoubt, *, retry_at_ms: int) -> None:
         self._give_back(doubt, retry_at_ms).absences += 1
 
-    def acknowledge(self, receipt: LedgerReceipt) -> None:
+    def acknowledge(self, receipt: LedgerReceipt) -> bool:
         order_id, successor = receipt.client_order_id, receipt.successor
         is_news = order_id not in self._known
         self._known.add(order_id)
@@ -168,9 +178,11 @@ class FakeQueue(OrderQueue):
             self._turnover.add(entry.order.portfolio, micro_of(receipt.paid_quote))
         if successor is not None and entry is not None:
             self._add(successor)
-        elif successor is not None and is_news:
+            return successor.client_order_id not in self._known
+        if successor is not None and is_news:
             # An end never heard of: whether the successor was sent since, only the venue can say.
             self._add_in_doubt(successor)
+        return False
 
     def live_orders(self, portfolio: PortfolioName) -> tuple[Order, ...]:
         self._require_whole()
@@ -224,9 +236,10 @@ class FakeQueue(OrderQueue):
             order, open_orders=open_orders, turnover=self._turnover
         ) or permits.let_out(order.venue)
 
-    def _require_whole(self) -> None:
-        if self._is_lost:
+    def _require_whole(self) -> Generation:
+        if self._generation is None:
             raise QueueLost("this queue is new or has lost its data: recover it first")
+        return self._generation
 
     def _add(self, order: Order) -> int:
         place = (order.portfolio, order.symbol)

@@ -2,21 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from pipelines.drain_session import DrainSession, SessionPolicy, SessionReport
 from pipelines.venue_watch import VenueWatch
 from rebalancer.credentials import KeyPolicy
 from rebalancer.desk import Desk
 from rebalancer.ledger import Ledger
+from rebalancer.orders import VenueName
 from rebalancer.ports import OrderQueue, Venue
 from rebalancer.settlement import Settlement
-from tests.factories import make_order
+from tests.factories import VENUE, make_order
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FakeLedger
 from tests.logic.session import make_desk
 
 SECONDS_MAX = 5.0
 KEY_POLICY = KeyPolicy(allow_unreadable_rights=False, require_ip_binding=False)
+OTHER = VenueName("elsewhere")
 BASES = ("BTC", "ETH", "SOL", "ADA", "XRP")
 ORDERS = tuple(make_order(base) for base in BASES)
 
@@ -42,6 +45,17 @@ def desk_of(
     venue: Venue, queue: OrderQueue, ledger: Ledger | None = None, *, clock: FakeClock | None = None
 ) -> Desk:
     return make_desk(venue, queue, ledger or FakeLedger(), clock or FakeClock())
+
+
+def desk_of_two(venue: Venue, other: Venue, queue: OrderQueue, clock: FakeClock) -> Desk:
+    """A desk that trades at two venues under the same conditions."""
+    desk = desk_of(venue, queue, clock=clock)
+    return replace(
+        desk,
+        venues={VENUE: venue, OTHER: other},
+        gates=dict.fromkeys((VENUE, OTHER), desk.gates[VENUE]),
+        post_ms=dict.fromkeys((VENUE, OTHER), desk.post_ms[VENUE]),
+    )
 
 
 async def in_time(waiting: Awaitable[SessionReport]) -> SessionReport:

@@ -8,20 +8,25 @@ import pytest
 
 from rebalancer.account import OpenOrder
 from rebalancer.account_check import CONFIRM_MS, read_account
-from rebalancer.account_compare import Account, AccountDesk, AccountVerdict
+from rebalancer.account_compare import CLOCKS_APART_MS, Account, AccountDesk, AccountVerdict
 from rebalancer.balances import RawBalance
+from rebalancer.booking import book
 from rebalancer.controls import HaltKind
-from rebalancer.desk import Unsettled
+from rebalancer.desk import Answered, Unsettled
 from rebalancer.errors import AccountMoved
 from rebalancer.money import Asset
 from rebalancer.order_states import OrderState
 from rebalancer.orders import Order
+from rebalancer.queue import SendPermit
+from rebalancer.sending import send_next
 from rebalancer.settlement import Accepted, NotFound, settle
 from tests.factories import (
     CASH,
     NOW_MS,
     PORTFOLIO,
     VENUE,
+    enqueue,
+    make_fill,
     make_order,
     make_raw_rule,
     make_raw_ticker,
@@ -109,7 +114,7 @@ async def test_our_own_trades_explain_themselves() -> None:
     scene = Scene()
     await scene.look()
     scene.clock.advance(60_000)
-    scene.queue.enqueue([make_order("BTC", "sell")])
+    enqueue(scene.queue, [make_order("BTC", "sell")])
     desk = make_desk(scene.venue, scene.queue, scene.ledger, scene.clock)
     await drain(desk, open_tenure(scene.queue), scene.clock)
     assert scene.venue.fills
@@ -146,7 +151,7 @@ async def test_an_open_order_that_is_not_ours_freezes_the_portfolio() -> None:
 
 
 async def test_an_order_that_was_told_to_be_left_alone_does_not() -> None:
-    ignored = Ignored(VENUE, "v9", "tester", "mine", NOW_MS)
+    ignored = Ignored(VENUE, STRANGER.key, "tester", "mine", NOW_MS)
     scene = Scene(strangers=[STRANGER], ledger=FakeLedger(ignored=[ignored]))
     assert await scene.look() is AccountVerdict.AGREES
 
@@ -155,7 +160,7 @@ async def test_what_an_order_of_ours_may_be_moving_is_not_compared() -> None:
     scene = Scene(told=[HELD, HELD | {"BTC": "2.5"}])
     await scene.look()
     order = make_order("BTC", "sell")
-    scene.queue.enqueue([order])
+    enqueue(scene.queue, [order])
     desk = make_desk(SmallExchange(["silent"]), scene.queue, scene.ledger, scene.clock)
     assert isinstance(await take_step(desk, open_tenure(scene.queue)), Unsettled)
     assert await scene.look() is AccountVerdict.AGREES_SO_FAR
@@ -171,7 +176,7 @@ async def test_a_symbol_at_rest_is_compared_while_another_moves_and_skips_the_cy
         managed=frozenset({*ACCOUNT.managed, Asset("ETH")}),
     )
     await scene.look(account)
-    scene.queue.enqueue([make_order("BTC", "sell")])
+    enqueue(scene.queue, [make_order("BTC", "sell")])
     desk = make_desk(SmallExchange(["silent"]), scene.queue, scene.ledger, scene.clock)
     assert isinstance(await take_step(desk, open_tenure(scene.queue)), Unsettled)
     with pytest.raises(AccountMoved, match="ETH: expected 5, found 6"):
@@ -182,7 +187,7 @@ async def test_a_symbol_at_rest_is_compared_while_another_moves_and_skips_the_cy
 async def fill_late(scene: Scene) -> Order:
     """The books were told that nothing filled; the venue's account says otherwise."""
     order = make_order("BTC", "sell")
-    scene.queue.enqueue([order])
+    enqueue(scene.queue, [order])
     desk = make_desk(scene.venue, scene.queue, scene.ledger, scene.clock)
     await drain(desk, open_tenure(scene.queue), scene.clock)
     scene.ledger = FakeLedger(baselines=scene.ledger.baselines)
@@ -208,7 +213,7 @@ async def test_a_fill_told_late_is_found_although_something_moved_when_it_was_fi
     await scene.look(account)
     order = await fill_late(scene)
     other = make_order("ETH", "sell")
-    scene.queue.enqueue([other])
+    enqueue(scene.queue, [other])
     desk = make_desk(SmallExchange(["silent"]), scene.queue, scene.ledger, scene.clock)
     assert isinstance(await take_step(desk, open_tenure(scene.queue)), Unsettled)
 
@@ -220,3 +225,74 @@ async def test_a_fill_told_late_is_found_although_something_moved_when_it_was_fi
     with pytest.raises(AccountMoved, match="the books said unfilled"):
         await scene.look(account)
     assert scene.ledger.entries[order.client_order_id].state is OrderState.FILLED
+
+
+async def test_a_trade_booked_by_a_machine_whose_clock_is_behind_explains_itself() -> None:
+    scene = Scene()
+    await scene.look()
+    scene.clock.advance(100)
+    enqueue(scene.queue, [make_order("BTC", "sell")])
+    desk = make_desk(scene.venue, scene.queue, scene.ledger, scene.clock)
+    answered = await send_next(desk, open_tenure(scene.queue))
+    assert isinstance(answered, Answered)
+    behind = FakeClock(scene.clock.now_ms() - CLOCKS_APART_MS)
+    await book(replace(desk, clock=behind), answered)
+    assert scene.venue.fills
+    scene.clock.advance(60_000)
+    assert await scene.look() is AccountVerdict.AGREES
+
+
+async def test_an_asset_that_pays_fees_of_other_markets_is_not_at_rest_while_they_move() -> None:
+    coin = Asset("BNB")
+    held = HELD | {coin: "5"}
+    scene = Scene(told=[held, held | {coin: "4.99"}])
+    account = replace(ACCOUNT, managed=frozenset({*ACCOUNT.managed, coin}))
+    before = make_order("BTC", cycle_id="before", amount_base=Decimal(1))
+    fee = replace(make_fill(before, "1"), fee_asset=coin)
+    ended = settle(Accepted(before, "v0", is_closed=True, filled_base=Decimal(1)), [fee])
+    await scene.ledger.record(ended, now_ms=NOW_MS - 60_000)
+    await scene.look(account)
+    enqueue(scene.queue, [make_order("BTC", "sell")])
+    desk = make_desk(SmallExchange(["silent"]), scene.queue, scene.ledger, scene.clock)
+    assert isinstance(await take_step(desk, open_tenure(scene.queue)), Unsettled)
+    assert await scene.look(account) is AccountVerdict.AGREES_SO_FAR
+
+
+async def rest_though_ended(scene: Scene, order: Order) -> None:
+    """The order rests at the venue, and the books have its end."""
+    post = replace(order, style="post", limit_price_quote=Decimal(40_000))
+    await scene.venue.submit(SendPermit(post, NOW_MS + 60_000))
+    await scene.ledger.record(settle(NotFound(post), ()), now_ms=scene.clock.now_ms())
+
+
+async def test_an_open_order_whose_end_is_on_the_books_freezes_the_portfolio() -> None:
+    scene = Scene()
+    order = make_order("BTC")
+    await rest_though_ended(scene, order)
+    with pytest.raises(AccountMoved, match=r"v1 \(buy .* which the books call not_found"):
+        await scene.look()
+    [halt] = scene.controls.halts()
+    assert halt.kind is HaltKind.FREEZE
+    assert "orders ignore" in halt.reason
+
+
+async def test_an_order_that_ends_while_the_account_is_asked_freezes_nothing() -> None:
+    scene = Scene()
+    order = make_order("BTC")
+    await rest_though_ended(scene, order)
+
+    async def end_there() -> None:
+        await scene.venue.cancel(order, None)
+
+    scene.meanwhile = end_there
+    assert await scene.look() is AccountVerdict.AGREES
+    assert not scene.controls.halts()
+
+
+async def test_an_order_of_the_same_id_in_another_market_is_not_ours() -> None:
+    scene = Scene(strangers=[STRANGER])
+    ours = make_order("ETH")
+    ended = settle(Accepted(ours, STRANGER.venue_order_id, True, Decimal(0)), ())
+    await scene.ledger.record(ended, now_ms=NOW_MS - 60_000)
+    with pytest.raises(AccountMoved, match="1 open orders are not ours: v9"):
+        await scene.look()

@@ -19,7 +19,7 @@ from rebalancer.settlement import (
     Settlement,
     Submission,
 )
-from tests.factories import NOW_MS, PORTFOLIO, VENUE, make_fill, make_order, make_raw_rule
+from tests.factories import NOW_MS, PORTFOLIO, VENUE, enqueue, make_fill, make_order, make_raw_rule
 from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.clock import FakeClock
 from tests.fakes.controls import FakeControls
@@ -111,7 +111,7 @@ async def test_books_that_cannot_agree_freeze_one_portfolio_and_the_other_trades
     assert isinstance(await scene.step(), Unsettled)
     assert scene.controls.halts()[0].scope == FROZEN
     assert scene.queue.depth().in_doubt == 1
-    scene.queue.enqueue([OTHER])
+    enqueue(scene.queue, [OTHER])
     scene.venue = SmallExchange()
     settled = await scene.step()
     assert isinstance(settled, Settlement)

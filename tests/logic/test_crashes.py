@@ -10,8 +10,11 @@ from rebalancer.order_states import FINAL_STATES, OrderState
 from rebalancer.orders import Order
 from rebalancer.plan import Plan
 from rebalancer.ports import OrderQueue, Venue
+from rebalancer.recovery import recover_queue
 from tests.factories import make_order
+from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.clock import FakeClock
+from tests.fakes.controls import FakeControls
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
 from tests.logic.session import LEASE_MS, drain, make_desk, open_tenure
@@ -30,6 +33,8 @@ async def _run(venue: SmallExchange, fuse: Fuse) -> tuple[FakeQueue, FakeLedger]
     async def process(
         venue: Venue, queue: OrderQueue, ledger: Ledger, orders: tuple[Order, ...], owner: str
     ) -> None:
+        controls, alarm = FakeControls(clock), RecordingAlarm()
+        await recover_queue(queue, controls, ledger, alarm, now_ms=clock.now_ms())
         await queue_plan(Plan(orders, ()), queue, ledger, by_hand=False, now_ms=clock.now_ms())
         desk = make_desk(venue, queue, ledger, clock)
         await drain(desk, open_tenure(queue, owner=owner), clock)

@@ -28,6 +28,7 @@ from tests.factories import (
     FRESHNESS,
     NOW_MS,
     PORTFOLIO,
+    enqueue,
     make_context,
     make_order,
     make_policy,
@@ -128,17 +129,19 @@ async def test_the_same_cycle_queued_twice_is_queued_once() -> None:
     assert {skip.reason for skip in again.skipped} == {SkipReason.SYMBOL_BUSY}
 
 
-async def test_an_order_the_queue_refuses_is_not_called_queued_on_the_books() -> None:
+async def test_an_order_the_queue_refuses_ends_as_expired_at_once() -> None:
     world = World()
     earlier, later = make_order("BTC", cycle_id="c1"), make_order("BTC", cycle_id="c2")
-    world.queue.enqueue([earlier])
+    enqueue(world.queue, [earlier])
     assert (
         await queue_plan(
             Plan((later,), ()), world.queue, world.ledger, by_hand=False, now_ms=NOW_MS
         )
         == 0
     )
-    assert world.ledger.entries[later.client_order_id].state is OrderState.PLANNED
+    entry = world.ledger.entries[later.client_order_id]
+    assert (entry.state, entry.settled_at_ms) == (OrderState.EXPIRED, NOW_MS)
+    assert "BTC/USDC is under way" in (entry.reason or "")
 
 
 async def test_a_live_buy_keeps_its_cash_and_a_live_sell_needs_none() -> None:

@@ -3,7 +3,7 @@
 from rebalancer.controls import HaltKind, Scope, ScopeKind, TradingHalt
 from rebalancer.ledger import BookedOrder
 from rebalancer.order_states import OrderState
-from tests.factories import NOW_MS, PORTFOLIO
+from tests.factories import NOW_MS, PORTFOLIO, make_order
 from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.clock import FakeClock
 from tests.fakes.controls import FakeControls
@@ -16,10 +16,11 @@ from tests.logic.small_exchange import SmallExchange
 HALT = TradingHalt(
     Scope(ScopeKind.PORTFOLIO, PORTFOLIO), HaltKind.FREEZE, "balances moved", "trimtab", NOW_MS - 5
 )
-SENT, PLANNED = ORDERS[0], ORDERS[1]
+SENT, QUEUED, PLANNED = ORDERS[0], ORDERS[1], make_order("NEW")
 ON_THE_BOOKS = (
-    BookedOrder(SENT, OrderState.QUEUED, NOW_MS - 1_000),
-    BookedOrder(PLANNED, OrderState.PLANNED, NOW_MS - 1_000),
+    BookedOrder(SENT, OrderState.QUEUED, NOW_MS - 1_000, follows=None),
+    BookedOrder(QUEUED, OrderState.QUEUED, NOW_MS - 1_000, follows=None),
+    BookedOrder(PLANNED, OrderState.PLANNED, NOW_MS - 1_000, follows=None),
 )
 
 

@@ -37,11 +37,11 @@ class DyingQueue(FakeQueue):
 
     dies = True
 
-    def acknowledge(self, receipt: LedgerReceipt) -> None:
+    def acknowledge(self, receipt: LedgerReceipt) -> bool:
         if self.dies:
             self.dies = False
             raise StoreUnavailable("killed")
-        super().acknowledge(receipt)
+        return super().acknowledge(receipt)
 
 
 class SlowQueue(FakeQueue):

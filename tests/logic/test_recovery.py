@@ -15,11 +15,12 @@ from rebalancer.controls import (
 from rebalancer.cycle import queue_plan
 from rebalancer.errors import QueueLost
 from rebalancer.ledger import BookedOrder
-from rebalancer.order_states import FINAL_STATES, OPEN_STATES, OrderState
+from rebalancer.order_states import FINAL_STATES, OrderState
+from rebalancer.orders import ClientOrderId
 from rebalancer.plan import Plan
-from rebalancer.queue import Stage
+from rebalancer.queue import Recovery, Stage
 from rebalancer.recovery import PLANNED_GRACE_MS, Recovered, recover_queue
-from tests.factories import NOW_MS, PORTFOLIO, VENUE, make_order
+from tests.factories import NOW_MS, PORTFOLIO, VENUE, enqueue, make_order
 from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.clock import FakeClock
 from tests.fakes.controls import FakeControls
@@ -29,6 +30,7 @@ from tests.logic.session import drain, make_desk, open_tenure
 from tests.logic.small_exchange import SmallExchange
 
 ORDER = make_order("BTC")
+BEFORE = ClientOrderId("the order before it")
 HALT = TradingHalt(
     Scope(ScopeKind.PORTFOLIO, PORTFOLIO), HaltKind.BY_HAND, "a test", "tester", NOW_MS - 5
 )
@@ -55,12 +57,17 @@ class Start:
         )
 
 
-def booked(state: OrderState, *, age_ms: int = 2 * PLANNED_GRACE_MS) -> FakeLedger:
-    return FakeLedger(orders=[BookedOrder(ORDER, state, NOW_MS - age_ms)])
+def booked(
+    state: OrderState,
+    *,
+    age_ms: int = 2 * PLANNED_GRACE_MS,
+    follows: ClientOrderId | None = None,
+) -> FakeLedger:
+    return FakeLedger(orders=[BookedOrder(ORDER, state, NOW_MS - age_ms, follows)])
 
 
 @pytest.mark.parametrize(
-    "state", [state for state in OPEN_STATES if state is not OrderState.AWAITING_APPROVAL]
+    "state", [OrderState.QUEUED, OrderState.IN_DOUBT, OrderState.OPEN], ids=str
 )
 @pytest.mark.parametrize("is_lost", [True, False])
 async def test_an_order_the_queue_does_not_know_comes_back_in_doubt(
@@ -80,18 +87,44 @@ async def test_an_order_that_comes_back_is_looked_up_and_never_sent() -> None:
     assert start.ledger.entries[ORDER.client_order_id].state is OrderState.NOT_FOUND
 
 
-async def test_a_plan_that_is_on_its_way_to_the_queue_is_left_alone() -> None:
-    start = Start(booked(OrderState.PLANNED, age_ms=PLANNED_GRACE_MS - 1), queue_is_lost=False)
+@pytest.mark.parametrize("is_lost", [True, False])
+async def test_a_plan_that_is_on_its_way_to_the_queue_is_left_alone(is_lost: bool) -> None:
+    start = Start(booked(OrderState.PLANNED, age_ms=PLANNED_GRACE_MS - 1), queue_is_lost=is_lost)
     assert (await start.recover()).orders == 0
-    assert start.queue.enqueue([ORDER]) == 1
+    assert start.ledger.entries[ORDER.client_order_id].state is OrderState.PLANNED
+    assert enqueue(start.queue, [ORDER]) == 1
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+async def test_a_plan_left_behind_before_the_queue_expires_without_a_look_up(
+    is_lost: bool,
+) -> None:
+    start = Start(booked(OrderState.PLANNED), queue_is_lost=is_lost)
+    assert (await start.recover()).orders == 0
+    assert start.ledger.entries[ORDER.client_order_id].state is OrderState.EXPIRED
+    assert not start.queue.stages([ORDER.client_order_id])
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+async def test_a_successor_that_the_queue_does_not_know_comes_back_in_doubt(is_lost: bool) -> None:
+    start = Start(booked(OrderState.PLANNED, follows=BEFORE), queue_is_lost=is_lost)
+    assert (await start.recover()).orders == 1
+    assert start.queue.stages([ORDER.client_order_id]) == {ORDER.client_order_id: Stage.SENT}
+
+
+async def test_a_successor_is_left_alone_while_the_order_before_it_will_bring_it() -> None:
+    start = Start(booked(OrderState.PLANNED, follows=BEFORE), queue_is_lost=False)
+    start.queue.recover(Recovery((replace(ORDER, client_order_id=BEFORE),), {}))
+    assert (await start.recover()).orders == 0
+    assert not start.queue.stages([ORDER.client_order_id])
 
 
 async def test_a_lost_queue_takes_nothing_until_it_is_recovered() -> None:
     start = Start(FakeLedger())
     with pytest.raises(QueueLost):
-        start.queue.enqueue([ORDER])
+        enqueue(start.queue, [ORDER])
     assert (await start.recover()).was_lost
-    assert start.queue.enqueue([ORDER]) == 1
+    assert enqueue(start.queue, [ORDER]) == 1
 
 
 async def test_recovering_twice_changes_nothing() -> None:
@@ -124,7 +157,7 @@ async def test_what_a_portfolio_traded_today_is_counted_again() -> None:
 
 async def test_an_order_nobody_approved_in_time_expires_and_is_never_queued() -> None:
     stale = replace(ORDER, expires_at_ms=NOW_MS)
-    waiting = BookedOrder(stale, OrderState.AWAITING_APPROVAL, NOW_MS - 5)
+    waiting = BookedOrder(stale, OrderState.AWAITING_APPROVAL, NOW_MS - 5, follows=None)
     start = Start(FakeLedger(orders=[waiting]))
     assert (await start.recover()).orders == 0
     assert start.ledger.entries[stale.client_order_id].state is OrderState.EXPIRED

@@ -21,14 +21,16 @@ from hypothesis.stateful import (
 from redis import Redis
 
 from rebalancer.controls import HaltKind, MaintenanceWindow, Scope, TradingHalt
+from rebalancer.errors import QueueLost
 from rebalancer.gate import GateOpen
 from rebalancer.orders import ClientOrderId, Order, VenueName
 from rebalancer.ports import OrderQueue, TradingControls
-from rebalancer.queue import CallKind, Claim, InDoubt, Recovery, SendPermit, Tenure
+from rebalancer.queue import CallKind, Claim, Generation, InDoubt, Recovery, SendPermit, Tenure
 from rebalancer.settlement import LedgerReceipt
 from resources.redis_controls import RedisTradingControls
 from resources.redis_queue import RedisOrderQueue
 from resources.system_clock import SystemClock
+from tests.factories import enqueue
 from tests.fakes.controls import FakeControls
 from tests.fakes.queue import FakeQueue
 from tests.property.queue_world import (
@@ -115,8 +117,13 @@ class TwoQueues(RuleBasedStateMachine):
             for order in batch
             if order.client_order_id not in self.ended | self.reached
         ]
-        self.both(lambda queue: queue.enqueue(fresh))
+        self.both(lambda queue: enqueue(queue, fresh))
         return fresh
+
+    @rule(batch=st.lists(orders, max_size=3))
+    def enqueue_what_was_planned_before_a_loss(self, batch: list[Order]) -> None:
+        before = Generation("before")
+        assert self.both(lambda queue: queue.enqueue(batch, generation=before)) is QueueLost
 
     @rule(target=held, tenure=tenures)
     def claim(self, tenure: Tenure) -> object:

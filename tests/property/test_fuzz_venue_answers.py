@@ -16,7 +16,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from rebalancer.errors import BadData
 from rebalancer.money import to_decimal
 from rebalancer.settlement import Accepted
-from resources.ccxt_client import load_json, read_retry_after_ms
+from resources.ccxt_client import load_json
 from resources.ccxt_errors import explain
 from resources.ccxt_market_reading import raw_rule, raw_ticker
 from resources.ccxt_reading import (
@@ -28,6 +28,7 @@ from resources.ccxt_reading import (
     read_fill,
 )
 from resources.postgres_rows import storable
+from resources.retry_after import read_retry_after_ms
 from resources.tables_columns import EpochMs
 from tests.factories import NOW_MS, make_order, make_symbol
 from tests.property.junk import DEEP, ODD_NUMBERS, changed, texts, values, written
@@ -192,11 +193,14 @@ def test_a_trade_is_found_by_our_id_alone(rows: list[Any]) -> None:
 @example("1764000000000")
 @example("-5")
 @example("1.5")
-def test_a_retry_after_is_whole_seconds_in_bounds_or_unknown(text: str) -> None:
-    wait_ms = read_retry_after_ms({"Retry-After": text})
+@example("Wed, 21 Oct 2026 07:28:00 GMT")
+@example("Wed, 21 Oct 9999 07:28:00 -2400")
+def test_a_retry_after_is_whole_seconds_or_a_date_in_bounds_or_unknown(text: str) -> None:
+    wait_ms = read_retry_after_ms({"Retry-After": text, "Date": text[::-1]}, now_ms=0)
     if wait_ms is not None:
         assert 0 <= wait_ms <= DAYS_3_MS
-        assert text.isascii()
+        assert text.strip().isascii()
+    if text.isascii() and text.strip().isdecimal():
         assert wait_ms == min(Decimal(text) * 1_000, DAYS_3_MS)
 
 

@@ -9,7 +9,7 @@ from rebalancer.orders import Order
 from rebalancer.queue import Claim, Recovery
 from resources.redis_connection import open_redis
 from resources.redis_queue import RedisOrderQueue
-from tests.factories import NOW_MS, make_order
+from tests.factories import NOW_MS, enqueue, make_order
 
 urgencies = st.sampled_from(["0", "0.333333", "0.333334", "0.9", "1", "1e-24", "1.0"]).map(Decimal)
 ages = st.sampled_from([0, 9, 10, NOW_MS, NOW_MS + 1])
@@ -35,7 +35,7 @@ def test_orders_leave_by_urgency_then_age_then_arrival(
         queue.recover(Recovery(maybe_sent=(), turnover_quote={}))
         tenure = queue.open_tenure(0, owner="me", ttl_ms=60_000)
         assert tenure is not None
-        queue.enqueue(orders)
+        enqueue(queue, orders)
         claims = [queue.claim(tenure, now_ms=NOW_MS, lease_ms=1) for _ in orders]
     left = [claim.order for claim in claims if isinstance(claim, Claim)]
     assert left == sorted(orders, key=lambda order: (-order.urgency, order.planned_at_ms))

@@ -7,7 +7,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rebalancer.money import BPS_WHOLE
+from rebalancer.money import BPS_WHOLE, ZERO
 from rebalancer.orders import Order
 from rebalancer.plan import Plan, PlanContext, RebalancePolicy, SkipReason
 from rebalancer.planning import plan_orders
@@ -52,10 +52,11 @@ def _leg(order: Order) -> Fraction:
     return Fraction(order.amount_base) + Fraction(order.leg_rest_base)
 
 
-@given(any_world, capped_policies, capped_contexts)
+@given(any_world, capped_policies, capped_contexts, st.just(ZERO) | amounts)
 def test_no_plan_is_beyond_a_cap(
-    world: World, policy: RebalancePolicy, context: PlanContext
+    world: World, policy: RebalancePolicy, context: PlanContext, cycle_spent: Decimal
 ) -> None:
+    context = replace(context, cycle_quote_spent=cycle_spent)
     caps, orders = policy.limits, _plan(world, policy, context).orders
     worth = sum(_leg(order) * _price(order) for order in orders)
     if caps.order_quote_max is not None:
@@ -63,7 +64,8 @@ def test_no_plan_is_beyond_a_cap(
         assert all(Fraction(order.amount_base) * _price(order) <= most for order in orders)
     if caps.cycle_share_bps_max is not None:
         total = sum(Fraction(drift.value_quote) for drift in world.drifts)
-        assert worth <= total * caps.cycle_share_bps_max / BPS_WHOLE
+        left = total * caps.cycle_share_bps_max / BPS_WHOLE - Fraction(context.cycle_quote_spent)
+        assert worth <= max(left, 0)
     if caps.turnover_quote_day_max is not None:
         left = Fraction(caps.turnover_quote_day_max) - Fraction(context.turnover_quote_today)
         assert worth <= max(left, Fraction(0))

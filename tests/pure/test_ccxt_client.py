@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from resources.ccxt_client import load_json, read_retry_after_ms, real_url, reroute
+from resources.ccxt_client import load_json, real_url, reroute
 from resources.ccxt_dialects import DIALECTS, Dialect, dialect_of
+from resources.retry_after import read_retry_after_ms
 from tests.factories import make_order
 
 API = {
@@ -51,8 +52,9 @@ def test_json_keeps_digits_and_words_that_are_not_json() -> None:
     [
         ({"Retry-After": "7"}, 7_000),
         ({"retry-after": " 0 "}, 0),
-        ({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
         ({"Retry-After": "-1"}, None),
+        ({"Retry-After": "Wed, 21 Oct"}, None),
+        ({"Retry-After": "Wed, 99 Oct 2026 07:28:00 GMT"}, None),
         ({}, None),
         (None, None),
     ],
@@ -60,7 +62,31 @@ def test_json_keeps_digits_and_words_that_are_not_json() -> None:
 def test_the_time_to_wait_is_read_in_whole_seconds(
     headers: dict[str, str] | None, expected: int | None
 ) -> None:
-    assert read_retry_after_ms(headers) == expected
+    assert read_retry_after_ms(headers, now_ms=0) == expected
+
+
+UNTIL = "Wed, 21 Oct 2026 07:28:00 GMT"
+UNTIL_MS = 1_792_567_680_000
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        (None, 90_000),
+        ("Wed, 21 Oct 2026 07:27:53 GMT", 7_000),
+        ("Wed, 21 Oct 2026 07:27:53 -0000", 7_000),
+        ("Wednesday, 21-Oct-26 07:27:53 GMT", 7_000),
+        (UNTIL, 0),
+        ("Wed, 21 Oct 2026 07:29:00 GMT", 0),
+        ("Wed, 21 Oct 2020 07:28:00 GMT", 3 * 86_400_000),
+        ("yesterday", 90_000),
+    ],
+)
+def test_a_date_to_wait_for_counts_from_the_date_of_the_answer_or_else_from_our_clock(
+    date: str | None, expected: int
+) -> None:
+    headers = {"Retry-After": UNTIL} | ({} if date is None else {"date": date})
+    assert read_retry_after_ms(headers, now_ms=UNTIL_MS - 90_000) == expected
 
 
 LIMITS = {

@@ -77,7 +77,7 @@ def test_each_attempt_to_send_an_order_counts() -> None:
     assert flights.wait_ms(200) == 851
 
 
-WEIGHTS = {CallKind.ORDER: 1, CallKind.LOOK_UP: 10, CallKind.CANCEL: 1}
+WEIGHTS = {CallKind.ORDER: 1, CallKind.BOOK: 5, CallKind.LOOK_UP: 10, CallKind.CANCEL: 1}
 MINUTE_US = 60 * SECOND_US
 
 

@@ -24,7 +24,7 @@ from tests.contract.order_queue.steps import (
     open_gate,
     receipt_of,
 )
-from tests.factories import NOW_MS, PORTFOLIO, VENUE, make_order
+from tests.factories import NOW_MS, PORTFOLIO, VENUE, enqueue, make_order
 
 ORDER = make_order()
 TEXT = encode_order(ORDER)
@@ -66,8 +66,8 @@ CORRUPT = {
 def test_an_unreadable_order_is_named_with_its_key_and_holds_nobody_up(
     client: Redis, queue: OrderQueue, tenure: Tenure, now_ms: int, text: str | bytes
 ) -> None:
-    queue.enqueue([ORDER])
-    queue.enqueue([make_order("ZEC", planned_at_ms=NOW_MS + 1)])
+    enqueue(queue, [ORDER])
+    enqueue(queue, [make_order("ZEC", planned_at_ms=NOW_MS + 1)])
     write(client, text)
     with pytest.raises(BadData, match=f"{KEY} field {ORDER.client_order_id}"):
         queue.claim(tenure, now_ms=now_ms, lease_ms=LEASE_MS)
@@ -81,7 +81,7 @@ def test_an_unreadable_order_is_named_with_its_key_and_holds_nobody_up(
 def test_a_claimed_order_that_became_unreadable_is_neither_permitted_nor_forgotten(
     client: Redis, queue: OrderQueue, tenure: Tenure, now_ms: int
 ) -> None:
-    queue.enqueue([ORDER])
+    enqueue(queue, [ORDER])
     claim = claim_order(queue, tenure, now_ms)
     write(client, "{")
     with pytest.raises(BadData, match=r"look .* up at the venue"):
@@ -94,7 +94,7 @@ def test_a_claimed_order_that_became_unreadable_is_neither_permitted_nor_forgott
 def test_an_order_without_its_rank_is_reported(
     client: Redis, queue: OrderQueue, tenure: Tenure, now_ms: int
 ) -> None:
-    queue.enqueue([ORDER])
+    enqueue(queue, [ORDER])
     queue.release(claim_order(queue, tenure, now_ms), retry_at_ms=now_ms)
     client.delete("{bad}:ranks")
     with pytest.raises(BadData, match=ORDER.client_order_id):
@@ -104,8 +104,8 @@ def test_an_order_without_its_rank_is_reported(
 
 
 STEPS: dict[str, Callable[[OrderQueue, Tenure], object]] = {
-    "orders": lambda queue, _: queue.enqueue([ORDER]),
-    "known": lambda queue, _: queue.enqueue([ORDER]),
+    "orders": lambda queue, _: enqueue(queue, [ORDER]),
+    "known": lambda queue, _: enqueue(queue, [ORDER]),
     "later": lambda queue, tenure: queue.claim(tenure, now_ms=1, lease_ms=1),
     "sent": lambda queue, tenure: queue.claim(tenure, now_ms=1, lease_ms=1),
     "ready": lambda queue, tenure: queue.claim(tenure, now_ms=1, lease_ms=1),
@@ -133,7 +133,7 @@ def test_nonsense_in_an_index_is_bad_data(client: Redis, queue: OrderQueue) -> N
 
 def test_a_name_with_a_control_character_is_never_queued(queue: OrderQueue) -> None:
     with pytest.raises(BadData, match="portfolio"):
-        queue.enqueue([make_order(portfolio="a\x1fb")])
+        enqueue(queue, [make_order(portfolio="a\x1fb")])
     assert queue.depth().waiting == 0
 
 
@@ -165,7 +165,7 @@ def test_an_address_that_is_none_is_refused_without_its_password(url: str) -> No
 def test_scripts_are_loaded_again_when_the_server_forgot_them(
     client: Redis, queue: OrderQueue
 ) -> None:
-    queue.enqueue([ORDER])
+    enqueue(queue, [ORDER])
     client.script_flush()
     assert queue.depth().waiting == 1
 
@@ -174,20 +174,20 @@ def test_known_ids_are_forgotten_a_while_after_their_order_and_nothing_else_is(
     client: Redis, queue: OrderQueue
 ) -> None:
     live, old = make_order("ETH"), ClientOrderId("old")
-    queue.enqueue([live])
+    enqueue(queue, [live])
     long_ago_ms = 2 * DAY_MS
     client.zadd("{bad}:known", {old: long_ago_ms, live.client_order_id: long_ago_ms})
-    queue.enqueue([ORDER])
+    enqueue(queue, [ORDER])
     assert client.zrange("{bad}:known", 0, -1) == [ORDER.client_order_id.encode()]
-    assert queue.enqueue([live]) == 0
+    assert enqueue(queue, [live]) == 0
     queue.acknowledge(receipt_of(live))
-    assert queue.enqueue([live]) == 0
+    assert enqueue(queue, [live]) == 0
 
 
 def test_nothing_of_an_order_expires_by_itself_and_nothing_is_left_of_it(
     client: Redis, queue: OrderQueue, tenure: Tenure, now_ms: int
 ) -> None:
-    queue.enqueue([ORDER, make_order("ETH", "sell")])
+    enqueue(queue, [ORDER, make_order("ETH", "sell")])
     assert all(client.ttl(key) == -1 for key in client.scan_iter())
     for order in (make_order("ETH", "sell"), ORDER):
         claim = claim_order(queue, tenure, now_ms)

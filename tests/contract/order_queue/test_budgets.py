@@ -21,7 +21,7 @@ from tests.contract.order_queue.steps import (
     receipt_of,
     refusal_of,
 )
-from tests.factories import VENUE, make_order
+from tests.factories import VENUE, enqueue, make_order
 
 DAY_US = 86_400 * SECOND_US
 COSTS = {CallKind.ORDER: 1, CallKind.LOOK_UP: 2, CallKind.CANCEL: 1}
@@ -45,7 +45,7 @@ def count_spent(queue: OrderQueue, kind: CallKind) -> int:
 
 
 def count_permitted(queue: OrderQueue, count: int = 6) -> int:
-    queue.enqueue([make_order(f"S{number}") for number in range(count)])
+    enqueue(queue, [make_order(f"S{number}") for number in range(count)])
     tenure = queue.open_tenure(0, owner="me", ttl_ms=60_000)
     assert tenure is not None
     claims = [claim_order(queue, tenure, SystemClock().now_ms()) for _ in range(count)]

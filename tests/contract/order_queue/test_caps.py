@@ -22,7 +22,7 @@ from tests.contract.order_queue.steps import (
     refusal_of,
     send,
 )
-from tests.factories import PORTFOLIO, make_order
+from tests.factories import PORTFOLIO, enqueue, make_order
 
 WORTH = Decimal(50_000)
 """What an order of the factory may trade: 1 at 50,000."""
@@ -37,7 +37,7 @@ def begin(queue_of: QueueMaker, **caps: object) -> tuple[OrderQueue, Tenure]:
 
 
 def claim_all(queue: OrderQueue, tenure: Tenure, now_ms: int, orders: list[Order]) -> list[Claim]:
-    queue.enqueue(orders)
+    enqueue(queue, orders)
     return [claim_order(queue, tenure, now_ms) for _ in orders]
 
 
@@ -97,7 +97,7 @@ def test_the_smallest_part_beyond_the_turnover_is_beyond_it(
 def test_what_was_really_traded_takes_the_place_of_what_was_reserved(
     queue: OrderQueue, tenure: Tenure, now_ms: int
 ) -> None:
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     assert queue.turnover_quote(PORTFOLIO) == ZERO
     order = send(queue, tenure, now_ms).order
     assert queue.turnover_quote(PORTFOLIO) == WORTH
@@ -112,7 +112,7 @@ def test_what_was_really_traded_takes_the_place_of_what_was_reserved(
 def test_an_order_that_came_back_unsent_reserves_nothing(
     queue: OrderQueue, tenure: Tenure, now_ms: int
 ) -> None:
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     claim = send(queue, tenure, now_ms)
     queue.return_unsent(claim, retry_at_ms=now_ms)
     assert queue.turnover_quote(PORTFOLIO) == ZERO

@@ -27,7 +27,7 @@ from tests.contract.order_queue.steps import (
     refusal_of,
     send,
 )
-from tests.factories import PORTFOLIO, VENUE, make_order
+from tests.factories import PORTFOLIO, VENUE, enqueue, make_order
 
 HOUR_MS = 3_600_000
 OTHER_VENUE = VenueName("other")
@@ -54,7 +54,7 @@ def test_a_halt_of_any_kind_and_scope_stops_a_claimed_order_until_it_is_lifted(
     scope: Scope,
     kind: HaltKind,
 ) -> None:
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     claim = claim_order(queue, tenure, now_ms)
     controls.halt(make_halt(scope, kind))
     assert refusal_of(queue, claim) is NotNowReason.HALTED
@@ -68,14 +68,14 @@ def test_a_halt_of_something_else_stops_nothing(
     queue: OrderQueue, controls: TradingControls, tenure: Tenure, now_ms: int, scope: Scope
 ) -> None:
     controls.halt(make_halt(scope))
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     send(queue, tenure, now_ms)
 
 
 def test_two_kinds_of_halt_must_both_be_lifted(
     queue: OrderQueue, controls: TradingControls, tenure: Tenure, now_ms: int
 ) -> None:
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     claim = claim_order(queue, tenure, now_ms)
     controls.halt(make_halt(EVERYTHING, HaltKind.BY_HAND))
     controls.halt(make_halt(EVERYTHING, HaltKind.FREEZE))
@@ -86,7 +86,7 @@ def test_two_kinds_of_halt_must_both_be_lifted(
 def test_a_halt_lets_look_ups_cancels_and_the_end_of_orders_through(
     queue: OrderQueue, controls: TradingControls, tenure: Tenure, now_ms: int
 ) -> None:
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     send(queue, tenure, now_ms)
     controls.halt(make_halt(EVERYTHING))
     assert queue.spend(VENUE, CallKind.LOOK_UP) is None
@@ -135,7 +135,7 @@ def test_an_open_window_stops_orders_and_says_when_to_ask_again(
     window = window_at(now_ms, changes)
     assert window.ends_at_ms(now_ms) is not None
     controls.add_window(window)
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     claim = claim_order(queue, tenure, now_ms)
     answer = queue.permit(open_gate(claim))
     assert isinstance(answer, NotNow)
@@ -156,7 +156,7 @@ def test_a_window_that_is_not_open_stops_nothing(
     changes: dict[str, object],
 ) -> None:
     controls.add_window(window_at(now_ms, changes))
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     send(queue, tenure, now_ms)
 
 
@@ -166,7 +166,7 @@ def test_a_closed_tap_lets_nothing_out_and_the_later_closing_wins(
     queue = queue_of({**FAST, OTHER_VENUE: RateLimit(1)})
     tenure = queue.open_tenure(0, owner="first", ttl_ms=60_000)
     assert tenure is not None
-    queue.enqueue([make_order("A"), make_order("B", venue=OTHER_VENUE)])
+    enqueue(queue, [make_order("A"), make_order("B", venue=OTHER_VENUE)])
     one, two = (claim_order(queue, tenure, now_ms) for _ in range(2))
     queue.close_tap(VENUE, for_ms=HOUR_MS)
     queue.close_tap(VENUE, for_ms=1)
@@ -176,21 +176,24 @@ def test_a_closed_tap_lets_nothing_out_and_the_later_closing_wins(
         assert refused is not None
         assert refused.reason is NotNowReason.TAP_CLOSED
         assert refused.retry_after_ms > 1
+    assert HOUR_MS - 60_000 < queue.tap_closed_ms(VENUE) <= HOUR_MS
+    assert queue.tap_closed_ms(OTHER_VENUE) == 0
     assert isinstance(queue.permit(open_gate(two)), SendPermit)
 
 
 def test_a_tap_closed_for_no_time_is_open(queue: OrderQueue, tenure: Tenure, now_ms: int) -> None:
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     queue.close_tap(VENUE, for_ms=0)
+    assert queue.tap_closed_ms(VENUE) == 0
     send(queue, tenure, now_ms)
 
 
 def test_of_several_reasons_the_one_a_person_must_know_first_is_told(
     queue: OrderQueue, controls: TradingControls, tenure: Tenure, now_ms: int
 ) -> None:
-    queue.enqueue([make_order("BTC")])
+    enqueue(queue, [make_order("BTC")])
     buy = claim_order(queue, tenure, now_ms)
-    queue.enqueue([make_order("ETH", "sell")])
+    enqueue(queue, [make_order("ETH", "sell")])
     queue.close_tap(VENUE, for_ms=HOUR_MS)
     controls.add_window(window_at(now_ms, {}))
     controls.halt(make_halt(EVERYTHING))

@@ -25,7 +25,7 @@ from tests.contract.order_queue.steps import (
     open_gate,
     receipt_of,
 )
-from tests.factories import VENUE, make_order
+from tests.factories import VENUE, enqueue, make_order
 
 RATE = RateLimit(20, burst=3)
 RUN_NS = 1_500_000_000
@@ -34,7 +34,7 @@ RUN_NS = 1_500_000_000
 def open_slot(queue: OrderQueue, slot: int, *, count: int) -> list[Claim]:
     """Queue some orders and claim them for one slot."""
     orders = [make_order(f"S{number}", portfolio=f"p{slot}") for number in range(count)]
-    queue.enqueue(orders)
+    enqueue(queue, orders)
     tenure = queue.open_tenure(slot, owner=f"owner {slot}", ttl_ms=60_000)
     assert tenure is not None
     return [claim_order(queue, tenure, SystemClock().now_ms()) for _ in orders]
@@ -64,7 +64,7 @@ def test_a_permit_refused_for_another_reason_costs_no_token(queue_of: QueueMaker
 def test_each_venue_has_its_own_bucket(queue_of: QueueMaker, now_ms: int) -> None:
     other = VenueName("other")
     queue = queue_of({VENUE: RateLimit(1), other: RateLimit(1)})
-    queue.enqueue([make_order("A"), make_order("B", venue=other)])
+    enqueue(queue, [make_order("A"), make_order("B", venue=other)])
     tenure = queue.open_tenure(0, owner="first", ttl_ms=60_000)
     assert tenure is not None
     gates = [open_gate(claim_order(queue, tenure, now_ms)) for _ in range(2)]

@@ -22,7 +22,7 @@ from tests.contract.order_queue.steps import (
     receipt_of,
     send,
 )
-from tests.factories import NOW_MS, PORTFOLIO, make_order
+from tests.factories import NOW_MS, PORTFOLIO, enqueue, make_order
 
 WORTH = Decimal(50_000)
 OTHER = PortfolioName("other")
@@ -50,8 +50,8 @@ def test_a_new_queue_is_lost_until_it_is_recovered(server: QueueServer, now_ms: 
     tenure = open_slot(queue)
     assert queue.is_lost()
     for step in (
-        lambda: queue.enqueue([]),
-        lambda: queue.enqueue([make_order()]),
+        lambda: enqueue(queue, []),
+        lambda: enqueue(queue, [make_order()]),
         lambda: queue.claim(tenure, now_ms=now_ms, lease_ms=1),
         lambda: queue.live_orders(PORTFOLIO),
     ):
@@ -59,13 +59,35 @@ def test_a_new_queue_is_lost_until_it_is_recovered(server: QueueServer, now_ms: 
             step()
     assert queue.recover(NOTHING) == 0
     assert not queue.is_lost()
-    assert queue.enqueue([make_order()]) == 1
+    assert enqueue(queue, [make_order()]) == 1
     assert claim_order(queue, tenure, now_ms).order == make_order()
+
+
+def test_orders_let_through_by_the_books_before_a_loss_are_not_queued_after_it(
+    server: QueueServer, now_ms: int
+) -> None:
+    queue = server.connect()
+    queue.recover(NOTHING)
+    before = queue.generation()
+    assert queue.enqueue([make_order()], generation=before) == {make_order().client_order_id}
+    send(queue, open_slot(queue), now_ms)
+    queue.acknowledge(receipt_of(make_order()))
+    server.wipe()
+    queue = server.connect()
+    for step in (queue.generation, lambda: queue.enqueue([make_order()], generation=before)):
+        with pytest.raises(QueueLost):
+            step()
+    queue.recover(NOTHING)
+    assert queue.generation() != before
+    for orders in ([make_order()], []):
+        with pytest.raises(QueueLost):
+            queue.enqueue(orders, generation=before)
+    assert queue.depth().waiting == 0
 
 
 def test_the_message_names_the_server_and_the_cure(redis_url: str) -> None:
     with open_redis(redis_url) as client, pytest.raises(QueueLost, match=r"127.*trimtab drain"):
-        RedisServer(client).connect().enqueue([make_order()])
+        enqueue(RedisServer(client).connect(), [make_order()])
 
 
 def test_what_was_sent_before_the_loss_gets_no_permit_after_it(
@@ -73,7 +95,7 @@ def test_what_was_sent_before_the_loss_gets_no_permit_after_it(
 ) -> None:
     queue = server.connect()
     queue.recover(NOTHING)
-    queue.enqueue([make_order("A"), make_order("B")])
+    enqueue(queue, [make_order("A"), make_order("B")])
     tenure = open_slot(queue)
     send(queue, tenure, now_ms)
     claim = claim_order(queue, tenure, now_ms)
@@ -115,17 +137,17 @@ def test_several_orders_of_one_symbol_all_come_back_and_hold_it_until_the_last_h
     assert {doubt.order for doubt in take_doubts(queue, tenure, now_ms)} == set(both)
     later = make_order(cycle_id="c3")
     queue.acknowledge(receipt_of(both[0], replace(later, client_order_id=ClientOrderId("s"))))
-    assert queue.enqueue([later]) == 0
+    assert enqueue(queue, [later]) == 0
     assert queue.live_orders(PORTFOLIO) == (both[1],)
     queue.acknowledge(receipt_of(both[1]))
-    assert queue.enqueue([later]) == 1
+    assert enqueue(queue, [later]) == 1
 
 
 def test_buys_wait_for_sells_that_came_back(server: QueueServer, now_ms: int) -> None:
     queue = server.connect()
     sells = (make_order("A", "sell"), make_order("A", "sell", attempt=1))
     queue.recover(Recovery(sells, {}))
-    queue.enqueue([make_order("B")])
+    enqueue(queue, [make_order("B")])
     tenure = open_slot(queue)
     assert len(take_doubts(queue, tenure, now_ms)) == 2
     queue.acknowledge(receipt_of(sells[0]))
@@ -136,7 +158,7 @@ def test_buys_wait_for_sells_that_came_back(server: QueueServer, now_ms: int) ->
 
 def test_recovering_what_is_known_changes_nothing(queue: OrderQueue, now_ms: int) -> None:
     tenure = open_slot(queue)
-    queue.enqueue([make_order("A"), make_order("B"), make_order("C")])
+    enqueue(queue, [make_order("A"), make_order("B"), make_order("C")])
     gone, sent = send(queue, tenure, now_ms), send(queue, tenure, now_ms)
     queue.acknowledge(receipt_of(gone.order, paid_quote=Decimal(7)))
     before = queue.depth(), queue.turnover_quote(PORTFOLIO)
@@ -154,7 +176,7 @@ def test_recovering_what_is_known_changes_nothing(queue: OrderQueue, now_ms: int
 def test_an_order_the_queue_never_had_is_added_even_when_nothing_was_lost(
     queue: OrderQueue, now_ms: int
 ) -> None:
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     stray = make_order(cycle_id="c2")
     books = Recovery((stray,), {PORTFOLIO: Decimal(1_000)})
     assert queue.recover(books) == 1
@@ -199,7 +221,7 @@ def test_a_successor_of_an_end_the_queue_never_heard_of_is_in_doubt(
 
 def test_stages_tells_only_of_orders_that_are_live(queue: OrderQueue, now_ms: int) -> None:
     orders = [make_order(f"S{number}") for number in range(150)]
-    queue.enqueue(orders)
+    enqueue(queue, orders)
     ids = [order.client_order_id for order in orders]
     assert queue.stages([]) == {}
     assert queue.stages([*ids, ClientOrderId("nobody")]) == dict.fromkeys(ids, Stage.WAITING)
@@ -232,9 +254,9 @@ def test_half_a_recovery_is_no_queue_yet_and_the_next_one_ends_it(redis_url: str
         queue.recover(Recovery((make_order("A"),), {}))
         client.delete("{contract}:generation")
         with pytest.raises(QueueLost):
-            queue.enqueue([make_order("B")])
+            enqueue(queue, [make_order("B")])
         assert queue.recover(Recovery((make_order("A"), make_order("C")), {})) == 1
-        assert queue.enqueue([make_order("B")]) == 1
+        assert enqueue(queue, [make_order("B")]) == 1
         assert queue.turnover_quote(OTHER) == ZERO
 
 
@@ -244,9 +266,26 @@ def test_a_claim_gets_no_permit_from_a_queue_without_a_generation(
     with open_redis(redis_url) as client:
         queue = RedisServer(client).connect()
         queue.recover(NOTHING)
-        queue.enqueue([make_order()])
+        enqueue(queue, [make_order()])
         claim = claim_order(queue, open_slot(queue), now_ms)
         client.delete("{contract}:generation")
         with pytest.raises(QueueLost):
             queue.permit(open_gate(claim))
         assert queue.depth().in_doubt == 0
+
+
+def test_a_successor_is_turned_away_while_another_order_holds_its_symbol(
+    server: QueueServer, now_ms: int
+) -> None:
+    """Several orders of a symbol come back from a loss; none of their slices may join them."""
+    queue = server.connect()
+    both = (make_order(), make_order(cycle_id="c2"))
+    queue.recover(Recovery(both, {}))
+    successor = make_order(attempt=1)
+    assert queue.acknowledge(receipt_of(both[0], successor))
+    assert not queue.stages([successor.client_order_id])
+    assert queue.live_orders(PORTFOLIO) == (both[1],)
+    later = make_order(cycle_id="c2", attempt=1)
+    assert not queue.acknowledge(receipt_of(both[1], later))
+    assert not queue.acknowledge(receipt_of(both[1], later))
+    assert claim_order(queue, open_slot(queue), now_ms).order == later

@@ -19,7 +19,7 @@ from tests.contract.order_queue.steps import (
     open_gate,
     refusal_of,
 )
-from tests.factories import PORTFOLIO, make_order
+from tests.factories import PORTFOLIO, enqueue, make_order
 
 CAPS = {
     "too large": ({"order_quote_max": Decimal(49_999)}, DenialReason.ORDER_TOO_LARGE),
@@ -35,7 +35,7 @@ def test_an_order_beyond_a_cap_by_itself_is_denied(
     queue = queue_of(FAST, {PORTFOLIO: make_limits(**caps)})
     tenure = queue.open_tenure(0, owner="me", ttl_ms=60_000)
     assert tenure is not None
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     claim = claim_order(queue, tenure, now_ms)
     assert refusal_of(queue, claim) is reason
     assert queue.depth().in_doubt == 0
@@ -50,7 +50,7 @@ def test_an_order_that_another_has_sent_is_lost_and_not_denied(redis_url: str, n
         queue.recover(NOTHING)
         tenure = queue.open_tenure(0, owner="me", ttl_ms=60_000)
         assert tenure is not None
-        queue.enqueue([make_order()])
+        enqueue(queue, [make_order()])
         stale = claim_order(queue, tenure, now_ms)
         current = claim_order(queue, tenure, now_ms + LEASE_MS)
         assert isinstance(queue.permit(open_gate(current)), SendPermit)

@@ -13,7 +13,7 @@ from tests.contract.order_queue.steps import (
     receipt_of,
     send,
 )
-from tests.factories import make_order
+from tests.factories import enqueue, make_order
 
 
 def open_again(queue: OrderQueue, owner: str = "first") -> Tenure:
@@ -71,7 +71,7 @@ def test_a_slot_that_was_never_opened_lets_nobody_claim(queue: OrderQueue, now_m
 def test_a_claim_of_a_lost_tenure_gets_no_permit(
     queue: OrderQueue, tenure: Tenure, now_ms: int
 ) -> None:
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     claim = claim_order(queue, tenure, now_ms)
     successor = open_again(queue)
     with pytest.raises(LeaseLost):
@@ -82,7 +82,7 @@ def test_a_claim_of_a_lost_tenure_gets_no_permit(
 def test_what_a_lost_tenure_has_sent_is_still_booked(
     queue: OrderQueue, tenure: Tenure, now_ms: int
 ) -> None:
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     claim = send(queue, tenure, now_ms)
     open_again(queue)
     queue.acknowledge(receipt_of(claim.order))
@@ -92,7 +92,7 @@ def test_what_a_lost_tenure_has_sent_is_still_booked(
 def test_what_a_lost_tenure_has_sent_comes_to_the_next_as_in_doubt(
     queue: OrderQueue, tenure: Tenure, now_ms: int
 ) -> None:
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     claim = send(queue, tenure, now_ms)
     successor = open_again(queue)
     claim_doubt(queue, successor, now_ms + LEASE_MS)
@@ -104,7 +104,7 @@ def test_what_a_lost_tenure_has_sent_comes_to_the_next_as_in_doubt(
 def test_two_slots_never_hold_the_same_order(
     queue: OrderQueue, tenure: Tenure, now_ms: int
 ) -> None:
-    queue.enqueue([make_order("A"), make_order("B")])
+    enqueue(queue, [make_order("A"), make_order("B")])
     other = queue.open_tenure(1, owner="second", ttl_ms=60_000)
     assert other is not None
     mine, theirs = claim_order(queue, tenure, now_ms), claim_order(queue, other, now_ms)
@@ -118,7 +118,7 @@ def test_the_same_instant_in_another_slot_is_no_key_to_a_claim(
 ) -> None:
     other = queue.open_tenure(1, owner="second", ttl_ms=60_000)
     assert other is not None
-    queue.enqueue([make_order()])
+    enqueue(queue, [make_order()])
     stale = claim_order(queue, tenure, now_ms)
     queue.release(stale, retry_at_ms=now_ms)
     current = claim_order(queue, other, now_ms)

@@ -1,9 +1,13 @@
-"""An order in the queue that is a dictionary."""
+"""What the fake queue keeps of one order, and the names of the lives that fake queues lead."""
 
 from dataclasses import dataclass
+from itertools import count
 
 from rebalancer.orders import Order
-from rebalancer.queue import Tenure
+from rebalancer.queue import Generation, Tenure
+
+GENERATIONS = (Generation(f"generation {number}") for number in count(1))
+"""No two queues of one test run share one, as no two fillings of a server do."""
 
 
 @dataclass(slots=True)

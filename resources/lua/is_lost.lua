@@ -1,1 +1,0 @@
-return {'state', is_lost() and 1 or 0}
