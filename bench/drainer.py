@@ -1,7 +1,8 @@
 """`python -m bench.drainer SLOT FILE`: one live drain session; its times go into FILE when it ends.
 
 The engine as it is, with the desk that `trimtab drain` works with; only the ports note the time.
-SIGTERM asks the session to leave.
+It says in one line when the session has recovered and probed its venues, which is when it begins to
+take orders. SIGTERM asks the session to leave.
 """
 
 import asyncio
@@ -35,13 +36,17 @@ async def drain(settings: Settings, stores: Stores, slot: int) -> Marks:
     )
     opened = open_desk(settings, Venues(settings, clock), stores, clock, open_alarm(settings))
     async with opened as plain_desk:
-        desk, marks = timed(plain_desk)
+        desk, marks = timed(plain_desk, on_probed=_say_ready)
         policies = {name: settings.venues[name].key_policy() for name in desk.venues}
         watch = VenueWatch(desk, policies)
         session = DrainSession(desk, policy, watch=watch, on_settled=lambda _: None)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, session.stop, "measured")
         await session.run()
     return marks
+
+
+def _say_ready() -> None:
+    print(json.dumps({"ready": True}), flush=True)  # noqa: T201
 
 
 def main() -> None:

@@ -5,14 +5,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.place import VENUE, Place
+from bench.bare_ccxt import BareClient
+from bench.pace import Pace
+from bench.place import Place
 from rebalancer.orders import Order
-from rebalancer.queue import SendPermit
-from rebalancer.settlement import Accepted
-from resources.system_clock import SystemClock
-from resources.wiring import Venues
-
-VALID_MS = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +20,46 @@ class FloorRun:
     seconds: float
 
 
-async def _place_all(place: Place, orders: Sequence[Order], concurrency: int) -> FloorRun:
-    clock, waiting = SystemClock(), iter(orders)
+def run_floor(
+    place: Place,
+    orders: Sequence[Order],
+    *,
+    warm_up: Sequence[Order],
+    concurrency: int,
+    per_second: int | None = None,
+) -> FloorRun:
+    """Place orders as fast as the client can, or so many a second."""
+    return asyncio.run(_place_all(place, orders, warm_up, concurrency, per_second))
+
+
+async def _place_all(
+    place: Place,
+    orders: Sequence[Order],
+    warm_up: Sequence[Order],
+    concurrency: int,
+    per_second: int | None,
+) -> FloorRun:
+    async with BareClient(place.venue_url) as client:
+        await _place(client, warm_up, concurrency, None)
+        return await _place(client, orders, concurrency, per_second)
+
+
+async def _place(
+    client: BareClient, orders: Sequence[Order], concurrency: int, per_second: int | None
+) -> FloorRun:
+    pace = Pace(per_second) if per_second else None
     handed: dict[str, int] = {}
     answered: dict[str, int] = {}
-    async with Venues(place.settings, clock).connect(VENUE) as venue:
-        await venue.fetch_rules([order.symbol for order in orders[:1]])
-        await asyncio.gather(*(venue.probe() for _ in range(concurrency)))
+    waiting = iter(enumerate(orders))
 
-        async def work() -> None:
-            for order in waiting:
-                handed[order.client_order_id] = time.monotonic_ns()
-                permit = SendPermit(order, clock.now_ms() + VALID_MS)
-                answer = await venue.submit(permit)
-                assert isinstance(answer, Accepted), answer
-                answered[order.client_order_id] = time.monotonic_ns()
+    async def work() -> None:
+        for number, order in waiting:
+            if pace:
+                await asyncio.sleep(pace.seconds_until(number))
+            handed[order.client_order_id] = time.monotonic_ns()
+            await client.create(order)
+            answered[order.client_order_id] = time.monotonic_ns()
 
-        started = time.monotonic()
-        await asyncio.gather(*(work() for _ in range(concurrency)))
-        return FloorRun(handed, answered, time.monotonic() - started)
-
-
-def run_floor(place: Place, orders: Sequence[Order], *, concurrency: int) -> FloorRun:
-    return asyncio.run(_place_all(place, orders, concurrency))
+    started = time.monotonic()
+    await asyncio.gather(*(work() for _ in range(concurrency)))
+    return FloorRun(handed, answered, time.monotonic() - started)

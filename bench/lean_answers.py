@@ -27,6 +27,11 @@ def many_markets(answer: bytes) -> bytes:
     return json.dumps(told).encode()
 
 
+def time_answer() -> bytes:
+    """The answer to GET /api/v3/time."""
+    return json.dumps({"serverTime": time.time_ns() // 1_000_000}).encode()
+
+
 def order_answer(number: int, asked: Mapping[str, str]) -> bytes:
     """The answer to POST /api/v3/order with newOrderRespType FULL."""
     amount, price = asked["quantity"], asked["price"]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from bench.lean_answers import QUOTE, base_name
+from bench.lean_answers import MARKETS_MAX, QUOTE, base_name
 from bench.place import PORTFOLIO, VENUE
 from rebalancer.money import Asset, Symbol, to_decimal
 from rebalancer.orders import CycleId, Order, name_order
@@ -51,5 +51,8 @@ def make_order(
 
 
 def make_orders(cycle: str, count: int, now_ms: int) -> Sequence[Order]:
-    """So many orders, each in a market of its own."""
-    return [make_order(cycle, number, now_ms) for number in range(count)]
+    """So many orders, each in a market of its own until all markets have one."""
+    return [
+        make_order(f"{cycle}/{number // MARKETS_MAX}", number % MARKETS_MAX, now_ms)
+        for number in range(count)
+    ]

@@ -5,24 +5,24 @@ Belongs here: starting them in a folder of their own and ending what was started
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.request import urlopen
 
+from bench.children import running
 from rebalancer.orders import PortfolioName, VenueName
-from resources.embedded import ServerUrls, running_servers
+from rebalancer.queue import Recovery
+from resources.embedded import running_servers
 from resources.settings import Settings
 from resources.settings_file import load_settings
+from resources.wiring import Stores, open_stores
 
 VENUE, PORTFOLIO = VenueName("lean"), PortfolioName("core")
 API_KEY, API_SECRET = "paper", "paper-secret"
 RATE_MAX = 10_000
-STOP_SECONDS = 10
 
 SETTINGS = """\
 home = "{home}"
@@ -42,12 +42,12 @@ targets_bps = {{ X00001 = 5000, USDC = 5000 }}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A running place, and the settings that describe it."""
+    """A running place. Programs started in it find everything by the environment."""
 
     folder: Path
     settings: Settings
-    urls: ServerUrls
     venue_url: str
+    redis_url: str
 
     def orders_seen(self) -> dict[str, tuple[int, int, int]]:
         """By client order id: read at, answered at (monotonic ns), times it came. Asked once."""
@@ -57,18 +57,24 @@ class Place:
 
 
 @contextmanager
-def running_place(*, rate: int = RATE_MAX, concurrency: int = 8) -> Iterator[Place]:
+def running_place(*, concurrency: int) -> Iterator[Place]:
     """Everything a benchmark needs; ended with the block."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="trimtab-bench-")))
-        paper = stack.enter_context(_answering(["services.paper_exchange", "--port", "0"], folder))
-        lean = stack.enter_context(_answering(["bench.responder", "--upstream", paper], folder))
+        paper = stack.enter_context(
+            running("services.paper_exchange", "--port", "0", folder=folder, name="paper exchange")
+        ).first_line()["url"]
+        lean = stack.enter_context(
+            running("bench.responder", "--upstream", paper, folder=folder, name="lean venue")
+        ).first_line()["url"]
         urls = stack.enter_context(running_servers(folder / "home"))
         settings_file = folder / "trimtab.toml"
         settings_file.write_text(
-            SETTINGS.format(home=folder / "home", url=lean, rate=rate, concurrency=concurrency)
+            SETTINGS.format(
+                home=folder / "home", url=lean, rate=RATE_MAX, concurrency=concurrency
+            )
         )
-        os.environ |= {
+        names = {
             "TRIMTAB_CONFIG": str(settings_file),
             "TRIMTAB_VENUES__LEAN__API_KEY": API_KEY,
             "TRIMTAB_VENUES__LEAN__API_SECRET": API_SECRET,
@@ -76,23 +82,36 @@ def running_place(*, rate: int = RATE_MAX, concurrency: int = 8) -> Iterator[Pla
             "TRIMTAB_DAGSTER_DATABASE_URL": urls.dagster_database_url,
             "TRIMTAB_REDIS_URL": urls.redis_url,
         }
-        yield Place(folder, load_settings(settings_file), urls, lean)
+        # What a person has set for trading must not reach a benchmark.
+        stack.enter_context(_environment(names, without="TRIMTAB_"))
+        yield Place(folder, load_settings(settings_file), lean, urls.redis_url)
 
 
 @contextmanager
-def _answering(words: list[str], folder: Path) -> Iterator[str]:
-    """A program that says its address in its first line; ended with the block."""
-    log = folder / f"{words[0]}.log"
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *words], stdout=subprocess.PIPE, stderr=errors, cwd=folder
-        )
+def beside(place: Place, number: int, *, rate: int = RATE_MAX) -> Iterator[tuple[Place, Stores]]:
+    """The same place with a queue of its own, in another database of the same Redis, and a rate."""
+    redis_url = f"{place.redis_url.rpartition('/')[0]}/{number}"
+    names = {
+        "TRIMTAB_REDIS_URL": redis_url,
+        "TRIMTAB_VENUES__LEAN__ORDERS_PER_SECOND_MAX": str(rate),
+    }
+    with _environment(names):
+        settings = load_settings(place.folder / "trimtab.toml")
+        with open_stores(settings) as stores:
+            # A queue that is new counts as lost, and what is planned until it is not, as in doubt.
+            stores.queue.recover(Recovery((), {}))
+            yield Place(place.folder, settings, place.venue_url, redis_url), stores
+
+
+@contextmanager
+def _environment(names: Mapping[str, str], *, without: str | None = None) -> Iterator[None]:
+    before = dict(os.environ)
     try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{words[0]} did not start: {log.read_text()[-2_000:]}")
-        yield json.loads(line)["url"]
+        for name in before:
+            if without is not None and name.startswith(without):
+                del os.environ[name]
+        os.environ.update(names)
+        yield
     finally:
-        process.terminate()
-        process.wait(STOP_SECONDS)
+        os.environ.clear()
+        os.environ.update(before)

@@ -2,7 +2,8 @@
 
 It fills every order whole, at its limit, within microseconds, and keeps for each client order id
 how often it came and when: so a benchmark measures the engine and not the venue, and a doubled
-order still shows. Everything that is not an order is the paper exchange's to answer.
+order still shows. It also answers at once who asks it the time, for that is how a venue is pinged.
+Everything else is the paper exchange's to answer.
 
 HTTP here is read by hand: a framework would spend more time on a request than the engine does.
 """
@@ -17,10 +18,10 @@ from urllib.error import HTTPError
 from urllib.parse import parse_qsl
 from urllib.request import Request, urlopen
 
-from bench.lean_answers import many_markets, order_answer, trades_answer
+from bench.lean_answers import many_markets, order_answer, time_answer, trades_answer
 
 ORDER, TRADES, LOG = "/api/v3/order", "/api/v3/myTrades", "/bench/log"
-MARKETS = "/api/v3/exchangeInfo"
+MARKETS, TIME = "/api/v3/exchangeInfo", "/api/v3/time"
 UPSTREAM_SECONDS = 10
 OK = 200
 CRLF2 = b"\r\n\r\n"
@@ -95,6 +96,8 @@ class LeanProtocol(asyncio.Protocol):
         elif (method, path) == ("GET", TRADES):
             number = int(dict(parse_qsl(query)).get("orderId", 0))
             self._write(OK, trades_answer(number, self._log.taken.get(number)))
+        elif (method, path) == ("GET", TIME):
+            self._write(OK, time_answer())
         elif (method, path) == ("GET", LOG):
             self._write(OK, self._log.tell())
         else:

@@ -5,6 +5,7 @@ All times are CLOCK_MONOTONIC in ns, which every process of a machine shares.
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -51,12 +52,23 @@ class _TimedQueue(_Timed):
             self._mark(permit.order.client_order_id, "permitted")
         return permit
 
-    def acknowledge(self, receipt: LedgerReceipt) -> None:
-        self._port.acknowledge(receipt)
+    def acknowledge(self, receipt: LedgerReceipt) -> bool:
+        turned_away: bool = self._port.acknowledge(receipt)
         self._mark(receipt.client_order_id, "acknowledged")
+        return turned_away
 
 
 class _TimedVenue(_Timed):
+    def __init__(self, port: Any, marks: Marks, on_probed: Callable[[], None]) -> None:
+        super().__init__(port, marks)
+        self._on_probed: Callable[[], None] | None = on_probed
+
+    async def probe(self) -> None:
+        await self._port.probe()
+        if self._on_probed is not None:
+            self._on_probed()
+            self._on_probed = None
+
     async def submit(self, permit: SendPermit) -> Submission:
         answer: Submission = await self._port.submit(permit)
         self._mark(permit.order.client_order_id, "answered")
@@ -71,15 +83,15 @@ class _TimedLedger(_Timed):
         return receipt
 
 
-def timed(desk: Desk) -> tuple[Desk, Marks]:
-    """The same desk, and where it notes what was when."""
+def timed(desk: Desk, *, on_probed: Callable[[], None]) -> tuple[Desk, Marks]:
+    """The same desk, and where it notes what was when; `on_probed` is called once a venue."""
     marks: Marks = defaultdict(dict)
     timed_desk = replace(
         desk,
         queue=cast(OrderQueue, _TimedQueue(desk.queue, marks)),
         ledger=cast(Ledger, _TimedLedger(desk.ledger, marks)),
         venues={
-            name: cast(Venue, _TimedVenue(venue, marks)) for name, venue in desk.venues.items()
+            name: cast(Venue, _TimedVenue(venue, marks, on_probed)) for name, venue in desk.venues.items()
         },
     )
     return timed_desk, marks
