@@ -67,7 +67,7 @@ class BareRedis:
         self._client.slowlog_reset()
 
     def script_times_us(self) -> list[int]:
-        """How long each script since `forget_commands` took within the server."""
+        """How long each script since `forget_commands` took within the server, the last first."""
         return [
             int(row["duration"])
             for row in self._client.slowlog_get(SLOWLOG_MAX)

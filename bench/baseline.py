@@ -17,15 +17,16 @@ from contextlib import closing
 
 from bench.bare_ccxt import BareClient
 from bench.bare_redis import BareRedis
-from bench.order_times import ANSWERED, CLAIMED, ENDED, PERMITTED, QUEUED
+from bench.order_times import ANSWERED, CLAIMED, ENDED, GATED, PERMITTED, QUEUED
 from bench.place import Place
+from rebalancer.money import to_decimal
 from rebalancer.orders import Order
 from resources.order_codec import decode_order, encode_order
 
 TTL_SECONDS = 3_600
 LATENCY_MS_MAX = 150
 FAILED_PING_MS = 9_999
-URGENT_FROM = 0.8
+URGENT_FROM = to_decimal("0.8")
 PATTERN, PREFIX, OTHER_PREFIX = "order:*", "order:", "other:"
 
 
@@ -64,7 +65,7 @@ async def _give_and_route(redis: BareRedis, client: BareClient, order: Order) ->
     moments[CLAIMED] = time.monotonic_ns()
     latency_ms = await _ping_ms(client)
     assert latency_ms <= LATENCY_MS_MAX or waiting.urgency >= URGENT_FROM, "deferred"
-    moments[PERMITTED] = time.monotonic_ns()
+    moments[GATED] = moments[PERMITTED] = time.monotonic_ns()
     await client.create(waiting)
     moments[ANSWERED] = time.monotonic_ns()
     redis.remove(found)
