@@ -1,4 +1,4 @@
-"""ccxt's own client of one venue with nothing of ours around it. The only file here that imports it.
+"""ccxt's own client of one venue, nothing of ours around it. Only this file here imports ccxt.
 
 What the engine is measured against: the floor keeps it warm, the baseline opens it anew each time.
 """

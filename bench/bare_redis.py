@@ -1,4 +1,4 @@
-"""Redis as the baseline uses it, and what Redis tells of itself. The only file here that imports it.
+"""Redis as the baseline uses it, and what it tells of itself. Only this file here imports redis.
 
 Belongs here: plain commands. The engine's own queue is in resources.
 """
@@ -37,12 +37,10 @@ class BareRedis:
 
     def find(self, pattern: str) -> list[str]:
         """KEYS: reads every key of the database."""
-        return [key.decode() for key in self._client.keys(pattern)]
+        return [_text(key) for key in self._client.keys(pattern)]
 
     def read(self, key: str) -> str:
-        found = self._client.get(key)
-        assert isinstance(found, bytes), key
-        return found.decode()
+        return _text(self._client.get(key))
 
     def remove(self, key: str) -> None:
         self._client.delete(key)

@@ -71,7 +71,10 @@ def _fill(
 ) -> Mapping[tuple[str, int], int]:
     """The number of the Redis database of each variant and depth, with that many orders in it."""
     chosen = [
-        (variant, depth) for depth in depths for variant in (ENGINE, BASELINE) if variant in variants
+        (variant, depth)
+        for depth in depths
+        for variant in (ENGINE, BASELINE)
+        if variant in variants
     ]
     numbers = {pair: number for number, pair in enumerate(chosen, start=1)}
     now_ms = SystemClock().now_ms()
@@ -84,9 +87,7 @@ def _fill(
     return numbers
 
 
-def _measure_engine(
-    place: Place, stores: Stores, count: int, depth: int, name: str
-) -> LatencyRun:
+def _measure_engine(place: Place, stores: Stores, count: int, depth: int, name: str) -> LatencyRun:
     now_ms = SystemClock().now_ms()
     orders = make_orders(name, count, now_ms)
     with running_sessions(place, 1, name) as sessions:

@@ -70,9 +70,7 @@ def running_place(*, concurrency: int) -> Iterator[Place]:
         urls = stack.enter_context(running_servers(folder / "home"))
         settings_file = folder / "trimtab.toml"
         settings_file.write_text(
-            SETTINGS.format(
-                home=folder / "home", url=lean, rate=RATE_MAX, concurrency=concurrency
-            )
+            SETTINGS.format(home=folder / "home", url=lean, rate=RATE_MAX, concurrency=concurrency)
         )
         names = {
             "TRIMTAB_CONFIG": str(settings_file),
@@ -83,7 +81,7 @@ def running_place(*, concurrency: int) -> Iterator[Place]:
             "TRIMTAB_REDIS_URL": urls.redis_url,
         }
         # What a person has set for trading must not reach a benchmark.
-        stack.enter_context(_environment(names, without="TRIMTAB_"))
+        stack.enter_context(environment(names, without="TRIMTAB_"))
         yield Place(folder, load_settings(settings_file), lean, urls.redis_url)
 
 
@@ -95,7 +93,7 @@ def beside(place: Place, number: int, *, rate: int = RATE_MAX) -> Iterator[tuple
         "TRIMTAB_REDIS_URL": redis_url,
         "TRIMTAB_VENUES__LEAN__ORDERS_PER_SECOND_MAX": str(rate),
     }
-    with _environment(names):
+    with environment(names):
         settings = load_settings(place.folder / "trimtab.toml")
         with open_stores(settings) as stores:
             # A queue that is new counts as lost, and what is planned until it is not, as in doubt.
@@ -104,7 +102,8 @@ def beside(place: Place, number: int, *, rate: int = RATE_MAX) -> Iterator[tuple
 
 
 @contextmanager
-def _environment(names: Mapping[str, str], *, without: str | None = None) -> Iterator[None]:
+def environment(names: Mapping[str, str], *, without: str | None = None) -> Iterator[None]:
+    """Set variables for the length of the block; first drop those that begin with `without`."""
     before = dict(os.environ)
     try:
         for name in before:

@@ -26,6 +26,8 @@ from resources.wiring import Stores
 
 DEPTHS = (10, 1_000, 100_000, 1_000_000)
 STEPS = ("enqueue", "claim", "permit", "acknowledge")
+WEIGHED_MIN = 900
+"""Of fewer orders, what the server keeps for itself would be most of the weight."""
 SLOT, DATABASE = 0, 1
 TENURE_MS, LEASE_MS = 3_600_000, 600_000
 QUICK, GATE = Conditions(latency_ms=1), VenueSettings(exchange="binance").gate()
@@ -50,7 +52,7 @@ class GrowthRun:
     orders: int
     steps: Mapping[str, StepTimes]
     bytes_per_order: float | None
-    """Of the orders that were added to reach this depth."""
+    """Of the orders that were added to reach this depth; None where they are too few to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,12 @@ def measure_growth(
             before = redis.memory_bytes()
             fill_ready(stores, reached, depth - reached, now_ms)
             redis.forget_commands()
-            weight = (redis.memory_bytes() - before) / (depth - reached)
-            reached = depth
+            added, reached = depth - reached, depth
+            grown = redis.memory_bytes() - before
+            weight = grown / added if added >= WEIGHED_MIN else None
             for repetition in range(repetitions):
                 steps = _measure(bench, f"{depth}-{repetition}", orders)
-                yield GrowthRun(depth, orders, steps, weight if repetition == 0 else None)
+                yield GrowthRun(depth, orders, steps, weight)
 
 
 def _measure(bench: _Bench, cycle: str, count: int) -> Mapping[str, StepTimes]:

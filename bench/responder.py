@@ -1,4 +1,4 @@
-"""`python -m bench.responder --upstream URL`: a venue that answers orders at once and remembers them.
+"""`python -m bench.responder --upstream URL`: a venue that answers at once and remembers orders.
 
 It fills every order whole, at its limit, within microseconds, and keeps for each client order id
 how often it came and when: so a benchmark measures the engine and not the venue, and a doubled

@@ -91,7 +91,8 @@ def timed(desk: Desk, *, on_probed: Callable[[], None]) -> tuple[Desk, Marks]:
         queue=cast(OrderQueue, _TimedQueue(desk.queue, marks)),
         ledger=cast(Ledger, _TimedLedger(desk.ledger, marks)),
         venues={
-            name: cast(Venue, _TimedVenue(venue, marks, on_probed)) for name, venue in desk.venues.items()
+            name: cast(Venue, _TimedVenue(venue, marks, on_probed))
+            for name, venue in desk.venues.items()
         },
     )
     return timed_desk, marks

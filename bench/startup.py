@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from bench.dagster_run import running_dagster, seconds_from_request
 from bench.failure import BenchFailed
 from bench.orders import make_order
 from bench.place import Place, beside, running_place
@@ -26,9 +27,11 @@ DATABASE: Final = 1
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "python alone": ("-c", "pass"),
     "import of the code location": ("-c", "import pipelines.definitions"),
+    "import of the drain": ("-c", "import pipelines.execution"),
     "trimtab --help": ("-m", "services.cli", "--help"),
 }
 DRAIN_READY, DRAIN_FIRST = "drain: ready", "drain: first order at the venue"
+DAGSTER_FIRST = "run request: first order at the venue"
 COMMAND_FIRST = "trimtab drain: first order at the venue"
 LIVE = "live session: new order at the venue"
 
@@ -41,8 +44,10 @@ class StartupRun:
     seconds: float
 
 
-def measure_startup(*, repetitions: int, wake_ups: int = WAKE_UPS) -> Iterator[StartupRun]:
-    """Everything in turn, repetition after repetition."""
+def measure_startup(
+    *, repetitions: int, wake_ups: int = WAKE_UPS, with_dagster: bool = True
+) -> Iterator[StartupRun]:
+    """Everything in turn, repetition after repetition; at the end what Dagster's daemon starts."""
     with running_place(concurrency=CONCURRENCY) as place, beside(place, DATABASE) as (own, stores):
         for repetition in range(repetitions):
             for what, words in COMMANDS.items():
@@ -50,6 +55,8 @@ def measure_startup(*, repetitions: int, wake_ups: int = WAKE_UPS) -> Iterator[S
             yield from _measure_drain(own, stores, f"start-{repetition}")
             yield from _measure_live(own, stores, f"live-{repetition}", wake_ups)
             yield _measure_command(own, stores, f"command-{repetition}")
+        if with_dagster:
+            yield from _measure_dagster(own, stores, repetitions)
 
 
 def _run_python(place: Place, words: tuple[str, ...]) -> float:
@@ -80,9 +87,7 @@ def _measure_drain(place: Place, stores: Stores, name: str) -> Iterator[StartupR
     yield StartupRun(DRAIN_FIRST, (_read_at_ns(place, order) - started_ns) / 1e9)
 
 
-def _measure_live(
-    place: Place, stores: Stores, name: str, wake_ups: int
-) -> Iterator[StartupRun]:
+def _measure_live(place: Place, stores: Stores, name: str, wake_ups: int) -> Iterator[StartupRun]:
     """A session that has nothing to do, and then an order comes; at no even distance."""
     with running_sessions(place, 1, name) as sessions:
         run_through(stores, [make_order(f"{name}-warm", 0, _now_ms())], _now_ms())
@@ -103,6 +108,15 @@ def _measure_command(place: Place, stores: Stores, name: str) -> StartupRun:
     started_ns = time.monotonic_ns()
     _run_python(place, ("-m", "services.cli", "drain", "--json"))
     return StartupRun(COMMAND_FIRST, (_read_at_ns(place, order) - started_ns) / 1e9)
+
+
+def _measure_dagster(place: Place, stores: Stores, repetitions: int) -> Iterator[StartupRun]:
+    """An order waits, the sensor asks for a run, and the run sends it."""
+    with running_dagster(place) as dagster:
+        for repetition in range(repetitions):
+            order, queue_it = _planned(stores, f"request-{repetition}")
+            seconds = seconds_from_request(place, stores, dagster, order, queue_it)
+            yield StartupRun(DAGSTER_FIRST, seconds)
 
 
 def _planned(stores: Stores, cycle: str) -> tuple[Order, Callable[[], None]]:
