@@ -53,13 +53,13 @@ class BareRedis:
     def every_command_noted(self) -> Iterator[None]:
         """Let the server note the time of each command, not only of slow ones."""
         before = {name: self._client.config_get(name)[name] for name in SETTINGS}
-        for name, value in SETTINGS.items():
-            self._client.config_set(name, value)
+        for name, wanted in SETTINGS.items():
+            self._client.config_set(name, wanted)
         try:
             yield
         finally:
             for name, value in before.items():
-                self._client.config_set(name, value)
+                self._client.config_set(name, str(value))
 
     def forget_commands(self) -> None:
         self._client.slowlog_reset()
@@ -71,3 +71,8 @@ class BareRedis:
             for row in self._client.slowlog_get(SLOWLOG_MAX)
             if row["command"].startswith(b"EVALSHA")
         ]
+
+
+def _text(value: bytes | str | None) -> str:
+    assert value is not None, "the key is gone"
+    return value.decode() if isinstance(value, bytes) else value

@@ -70,12 +70,8 @@ def _fill(
     place: Place, depths: Sequence[int], variants: Collection[str]
 ) -> Mapping[tuple[str, int], int]:
     """The number of the Redis database of each variant and depth, with that many orders in it."""
-    chosen = [
-        (variant, depth)
-        for depth in depths
-        for variant in (ENGINE, BASELINE)
-        if variant in variants
-    ]
+    deep = [variant for variant in (ENGINE, BASELINE) if variant in variants]
+    chosen = [(variant, depth) for depth in depths for variant in deep]
     numbers = {pair: number for number, pair in enumerate(chosen, start=1)}
     now_ms = SystemClock().now_ms()
     for (variant, depth), number in numbers.items():

@@ -5,13 +5,14 @@ All times are CLOCK_MONOTONIC in ns, which every process of a machine shares.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
 from rebalancer.desk import Desk
 from rebalancer.gate import GateOpen
 from rebalancer.ledger import Ledger
+from rebalancer.orders import VenueName
 from rebalancer.ports import OrderQueue, Venue
 from rebalancer.queue import Claim, Denied, InDoubt, NotNow, QueueEmpty, SendPermit, Tenure
 from rebalancer.settlement import LedgerReceipt, Settlement, Submission
@@ -86,13 +87,11 @@ class _TimedLedger(_Timed):
 def timed(desk: Desk, *, on_probed: Callable[[], None]) -> tuple[Desk, Marks]:
     """The same desk, and where it notes what was when; `on_probed` is called once a venue."""
     marks: Marks = defaultdict(dict)
+    venues = {name: _TimedVenue(venue, marks, on_probed) for name, venue in desk.venues.items()}
     timed_desk = replace(
         desk,
         queue=cast(OrderQueue, _TimedQueue(desk.queue, marks)),
         ledger=cast(Ledger, _TimedLedger(desk.ledger, marks)),
-        venues={
-            name: cast(Venue, _TimedVenue(venue, marks, on_probed))
-            for name, venue in desk.venues.items()
-        },
+        venues=cast(Mapping[VenueName, Venue], venues),
     )
     return timed_desk, marks
