@@ -14,7 +14,7 @@ class Percentiles:
 
     p50: float
     p99: float
-    most: float
+    max: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,13 @@ from bench.throughput import TITLES, ThroughputRun
 from services.cli.terminal import heading, table
 
 Row = dict[str, Any]
-FIGURES = ("p50", "p99", "most")
+COMPARED = {
+    "above_floor_p99_ms": "ms to answer above the floor",
+    "above_paced_floor_p99_ms": "ms to answer above the paced floor",
+    "times_faster_than_baseline_to_venue_p99": "times faster to the venue than the baseline",
+    "times_faster_than_baseline_total_p99": "times faster to its end than the baseline",
+}
+FIGURES = ("p50", "p99", "max")
 
 
 def name_of(run: object) -> str:
@@ -84,9 +90,15 @@ def show_latency(rows: Sequence[Row]) -> None:
             [(stage, *_cells(row["stages_ms"][stage], FIGURES)) for stage in stages],
             right=",".join(FIGURES),
         )
-        for name, spread in row.items():
-            if name.startswith(("above_", "times_")):
-                table(("compared", "figure"), [(name.replace("_", " "), _cell(spread))])
+    compared = [
+        (f"{row['depth']:,}", words, _cell(row[name]))
+        for row in rows
+        for name, words in COMPARED.items()
+        if name in row
+    ]
+    if compared:
+        heading("The engine compared, at P99")
+        table(("others wait", "figure", "value"), compared, right="others wait,value")
 
 
 def throughput_result(runs: Sequence[ThroughputRun]) -> list[Row]:
@@ -175,19 +187,15 @@ def queue_result(runs: Sequence[GrowthRun]) -> list[Row]:
 
 
 def show_queue(rows: Sequence[Row]) -> None:
-    columns = ("depth", "step", "server p50", "server p99", "wall p50", "wall p99")
-    cells = [
-        (
-            f"{row['depth']:,}",
-            step,
-            *_cells(times["server_ms"], FIGURES[:2], digits=3),
-            *_cells(times["wall_ms"], FIGURES[:2], digits=3),
-        )
-        for row in rows
-        for step, times in row["steps"].items()
-    ]
-    heading(f"The queue's steps, milliseconds, {_counts(rows[0])}")
-    table(columns, cells, right=",".join(("depth", *columns[2:])), whole="step")
+    columns = ("depth", "step", *FIGURES[:2])
+    for name, words in (("server_ms", "within Redis"), ("wall_ms", "until we had the answer")):
+        cells = [
+            (f"{row['depth']:,}", step, *_cells(times[name], FIGURES[:2], digits=3))
+            for row in rows
+            for step, times in row["steps"].items()
+        ]
+        heading(f"The queue's steps {words}: milliseconds, {_counts(rows[0])}")
+        table(columns, cells, right=",".join(("depth", *columns[2:])), whole="step")
     weighed = [row for row in rows if row["bytes_per_order"] is not None]
     if weighed:
         heading("Memory of one waiting order")
