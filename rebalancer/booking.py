@@ -5,6 +5,7 @@ force, the order is not gone.
 """
 
 import hashlib
+from decimal import Decimal
 from typing import assert_never
 
 from rebalancer.desk import Answered, Desk, Unsettled
@@ -85,15 +86,20 @@ async def _settle(
 ) -> tuple[Settlement, LedgerReceipt] | Unsettled:
     fills: tuple[Fill, ...] = ()
     if isinstance(outcome, Accepted) and outcome.filled_base > 0:
-        venue = desk.venue_of(outcome.order)
-        fills = await venue.fetch_fills(outcome.order, outcome.venue_order_id)
-        with exact():
-            seen = sum((fill.amount_base for fill in distinct_trades(fills)), ZERO)
-        if seen < outcome.filled_base:
+        fills = outcome.fills
+        if _sum_of(fills) != outcome.filled_base:
+            venue = desk.venue_of(outcome.order)
+            fills = await venue.fetch_fills(outcome.order, outcome.venue_order_id)
+        if (seen := _sum_of(fills)) < outcome.filled_base:
             # Venues publish an order's total before its last trades: wait, never guess.
             return _look_again(desk, answered, f"{seen} of {outcome.filled_base} in trades so far")
     settlement = settle(outcome, fills)
     return settlement, await desk.ledger.record(settlement, now_ms=desk.clock.now_ms())
+
+
+def _sum_of(fills: tuple[Fill, ...]) -> Decimal:
+    with exact():
+        return sum((fill.amount_base for fill in distinct_trades(fills)), ZERO)
 
 
 async def _outcome_of(desk: Desk, answered: Answered) -> Outcome | Unsettled:

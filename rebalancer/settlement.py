@@ -1,7 +1,7 @@
 """What became of an order: the venue's answer, its fills, and the sum of the two."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -29,12 +29,17 @@ class RefusalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The venue has the order. `is_closed`: nothing more can fill; `filled_base` as it reports."""
+    """The venue has the order. `is_closed`: nothing more can fill; `filled_base` as it reports.
+
+    `fills`: the trades that came with the answer; they may be none, or fewer than were filled. How
+    much an answer tells is no part of what is compared.
+    """
 
     order: Order
     venue_order_id: str
     is_closed: bool
     filled_base: Decimal
+    fills: "tuple[Fill, ...]" = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,11 @@ Outcome = Accepted | Refused | Denied | Expired | NotFound
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One trade. `trade_id` is the venue's and makes recording it twice harmless."""
+    """One trade. `trade_id` is the venue's and makes recording it twice harmless.
+
+    Its time is no part of what is compared: an answer to an order tells the order's own, a list of
+    trades each trade's.
+    """
 
     trade_id: str
     client_order_id: ClientOrderId
@@ -113,7 +122,7 @@ class Fill:
     fee_asset: Asset | None
     fee_amount: Decimal
     is_maker: bool
-    filled_at_ms: int
+    filled_at_ms: int = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Dialect:
         cancel_field: The parameter that names the order to cancel by our id; None where none does.
         ends_by_our_id: Whether a cancel takes our id in place of the venue's.
         trades_offset_field: The parameter that skips trades already read, the newest first.
+        tells_fills: Whether the answer to an order tells its trades as a list of trades would.
     """
 
     id_field: str = "clientOrderId"
@@ -41,6 +42,7 @@ class Dialect:
     cancel_field: str | None = None
     ends_by_our_id: bool = False
     trades_offset_field: str | None = None
+    tells_fills: bool = False
 
     def spell(self, client_order_id: ClientOrderId) -> str:
         """Our id as this venue knows it."""
@@ -59,6 +61,7 @@ DIALECTS = {
         "fromId",
         balances_field="balances",
         cancel_field="origClientOrderId",
+        tells_fills=True,
     ),
     "okx": Dialect("clOrdId", "clOrdId", "ordId", cancel_field="clOrdId"),
     # The venue takes 28 characters after the prefix, its client 28 with it.

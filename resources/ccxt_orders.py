@@ -4,6 +4,7 @@ A submission is sent once and answers with a value. Whatever is not understood i
 """
 
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 from rebalancer.money import plain, to_decimal
@@ -21,7 +22,7 @@ from rebalancer.settlement import (
 )
 from resources.ccxt_client import connecting_within, forget_success, had_success
 from resources.ccxt_errors import Meaning, is_absence, is_rate_limit, judge_submit, retry_after_ms
-from resources.ccxt_reading import find_order, find_trade, read_accepted
+from resources.ccxt_reading import find_order, find_trade, read_accepted, read_told_fills
 from resources.ccxt_session import CcxtSession
 from resources.ccxt_trades import CLOCK_SLACK_MS
 
@@ -59,7 +60,8 @@ async def submit(session: CcxtSession, permit: SendPermit) -> Submission:
         return await _unaccepted(session, order, error)
     accepted = read_accepted(order, answer, session.dialect.spell(order.client_order_id))
     if isinstance(accepted, Accepted):
-        return accepted
+        told = read_told_fills(order, answer) if session.dialect.tells_fills else ()
+        return replace(accepted, fills=told)
     if not (isinstance(answer, Mapping) and answer.get("id")):
         return Unanswered(order, accepted)
     # Some venues answer an order with its id only; asking what became of it sends nothing.

@@ -142,6 +142,24 @@ def read_fill(order: Order, trade: Mapping[str, Any]) -> Fill:
     )
 
 
+def read_told_fills(order: Order, answer: Mapping[str, Any]) -> tuple[Fill, ...]:
+    """The trades told in the answer to an order; none where one of them cannot be read exactly.
+
+    They carry no time of their own; the order's is theirs, for they were one step at the venue.
+    """
+    trades = answer.get("trades")
+    if not isinstance(trades, list) or not all(isinstance(trade, Mapping) for trade in trades):
+        return ()
+    at_ms = answer.get("timestamp")
+    try:
+        return tuple(
+            read_fill(order, {**trade, "timestamp": trade.get("timestamp") or at_ms})
+            for trade in trades
+        )
+    except BadData:
+        return ()
+
+
 def find_order(rows: Iterable[object], spelled_id: str) -> Mapping[str, Any] | None:
     """The order with our id in a list of orders."""
     orders = (row for row in rows if isinstance(row, Mapping))

@@ -71,6 +71,8 @@ def open_engine(url: str) -> Engine:
         pool_timeout=POOL_WAIT_SECONDS,
         pool_pre_ping=True,
         connect_args=_CONNECT_ARGUMENTS,
+        # Many updates in one round trip, as many inserts are anyway.
+        executemany_mode="values_plus_batch",
     )
     event.listen(engine, "connect", _bound_waits)
     return engine

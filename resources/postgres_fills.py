@@ -1,5 +1,7 @@
 """Rows of fills: written once, and compared with what the venue tells later."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, select, tuple_
 
 from rebalancer.errors import BooksDisagree
@@ -10,21 +12,28 @@ from resources.postgres_rows import fill_of, fill_values, insert_missing
 from resources.tables_books import fills, orders
 
 
-def write_fills(connection: Connection, settlement: Settlement, *, now_ms: int) -> None:
-    """Insert the fills that are new.
+def write_fills(connection: Connection, settled: Sequence[tuple[Settlement, int]]) -> None:
+    """Insert the fills that are new, of settlements with the instants they are booked at.
 
     Raises:
         BooksDisagree: a trade of the market is on the books already, and told otherwise there.
     """
-    if not settlement.fills:
-        return
-    order = settlement.order
-    rows = [fill_values(fill, order, now_ms=now_ms) for fill in settlement.fills]
-    new = insert_missing(connection, fills, rows)
-    if len(new) == len(rows):
-        return
-    key = tuple_(fills.c.venue, fills.c.symbol, fills.c.trade_id)
-    wanted = [(row["venue"], row["symbol"], row["trade_id"]) for row in rows]
+    rows = {
+        _key_of(fill, settlement.order): fill_values(fill, settlement.order, now_ms=now_ms)
+        for settlement, now_ms in settled
+        for fill in settlement.fills
+    }
+    # By key, as everybody does: who writes the same trades waits, and none deadlocks.
+    new = insert_missing(connection, fills, [rows[key] for key in sorted(rows)])
+    told = sum(len(settlement.fills) for settlement, _ in settled)
+    if len(new) < told:
+        for settlement, _ in settled:
+            _require_as_booked(connection, settlement)
+
+
+def _require_as_booked(connection: Connection, settlement: Settlement) -> None:
+    order, key = settlement.order, tuple_(fills.c.venue, fills.c.symbol, fills.c.trade_id)
+    wanted = [_key_of(fill, order) for fill in settlement.fills]
     known = connection.execute(select(fills).where(key.in_(wanted))).mappings()
     booked = {row["trade_id"]: fill_of(row) for row in known}
     for fill in settlement.fills:
@@ -33,6 +42,10 @@ def write_fills(connection: Connection, settlement: Settlement, *, now_ms: int) 
                 f"trade {fill.trade_id} of {order.symbol} at {order.venue}: the books hold "
                 f"{booked[fill.trade_id]}, the venue now says {fill}"
             )
+
+
+def _key_of(fill: Fill, order: Order) -> tuple[str, str, str]:
+    return order.venue, str(order.symbol), fill.trade_id
 
 
 def require_told_again(connection: Connection, settlement: Settlement) -> tuple[Fill, ...]:

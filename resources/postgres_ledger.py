@@ -25,6 +25,7 @@ from resources import postgres_booking as booking
 from resources import postgres_controls as controls
 from resources.postgres_connection import transaction
 from resources.postgres_fills import read_fee_assets
+from resources.postgres_group import SettlementWriter
 from resources.postgres_rules import NO_PAYLOAD, write_rules
 
 _P = ParamSpec("_P")
@@ -36,6 +37,7 @@ class PostgresLedger(Ledger):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._settlements = SettlementWriter(engine)
 
     async def record_planned(self, orders: Sequence[Order], *, now_ms: int) -> tuple[Order, ...]:
         """Write orders in one bulk insert each for rows and events.
@@ -68,13 +70,13 @@ class PostgresLedger(Ledger):
         )
 
     async def record(self, settlement: Settlement, *, now_ms: int) -> LedgerReceipt:
-        """Write fills, order, successor and event in one transaction.
+        """Write fills, order, successor and event in one transaction, with others that end now.
 
         Raises:
             BooksDisagree: the order ended in a way that cannot be brought together with this, a
                 trade is told otherwise than before, or two orders stand under one id.
         """
-        return await self._commit(booking.settle_order, settlement, now_ms=now_ms)
+        return await self._settlements.record(settlement, now_ms=now_ms)
 
     async def read_unsettled(self) -> tuple[BookedOrder, ...]:
         return await self._commit(accounts.read_unsettled)

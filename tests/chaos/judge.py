@@ -117,10 +117,13 @@ def judge_live_at_venue(evidence: Evidence) -> Verdict:
 def judge_live_on_books(evidence: Evidence) -> Verdict:
     """No order of a leg reaches the venue before the one sent before it is settled.
 
-    What was told after an end, as a contradiction, does not make that order live again.
+    What was told after an end, as a contradiction, does not make that order live again; and one
+    that somebody else placed is ours from its adoption on.
     """
     first_end: dict[str, int] = {}
+    first_known: dict[str, int] = {}
     for event in sorted(evidence.history, key=lambda event: -event.at_ms):
+        first_known[event.client_order_id] = event.at_ms
         if event.state not in UNFINISHED:
             first_end[event.client_order_id] = event.at_ms
     rows = {order.client_order_id: order for order in evidence.orders}
@@ -130,6 +133,8 @@ def judge_live_on_books(evidence: Evidence) -> Verdict:
         if (row := rows.get(order_id)) and row.settled_at_ms is not None:
             looked_at += 1
             begun = min(send.received_at_ms for send in sends)
+            if sends[0].is_foreign:
+                begun = max(begun, first_known.get(order_id, begun))
             told_at_ms = first_end.get(order_id) if row.contradiction else None
             settled_at_ms = told_at_ms or row.settled_at_ms
             spans[row.portfolio, row.symbol].append((begun, settled_at_ms, order_id))

@@ -1,6 +1,7 @@
 """What a run prints: the table of figures, and the evidence of each violation."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.chaos.evidence import read_lines
 from tests.chaos.facts import Violation
 from tests.chaos.run import Outcome
 
-SHOWN_MAX = 12
+SHOWN_MAX = 6
 JOURNAL_LINES_MAX = 8
 TABLE_WIDTH = 48
 ORDER_ID_LENGTH = 32
@@ -28,11 +29,15 @@ def print_report(outcome: Outcome, journal: Path, console: Console) -> None:
     console.print(_figures("What workers said", outcome.diary.endings))
     console.print(_checks(outcome))
     console.print(_summary(outcome), soft_wrap=True)
-    violations = list(all_violations(outcome))
-    for check, violation in violations[:SHOWN_MAX]:
-        _print_evidence(outcome, check, violation, journal, console)
-    if len(violations) > SHOWN_MAX:
-        console.print(f"… and {len(violations) - SHOWN_MAX} more", style="red")
+    by_check: dict[str, list[Violation]] = defaultdict(list)
+    for check, violation in all_violations(outcome):
+        by_check[check].append(violation)
+    for check, violations in by_check.items():
+        for violation in violations[:SHOWN_MAX]:
+            _print_evidence(outcome, check, violation, journal, console)
+        if len(violations) > SHOWN_MAX:
+            more = len(violations) - SHOWN_MAX
+            console.print(f"… and {more} more that violate: {check}", style="red")
 
 
 def all_violations(outcome: Outcome) -> Iterable[tuple[str, Violation]]:

@@ -172,3 +172,13 @@ def test_a_follower_that_asks_for_more_than_the_leg_had_left_is_found() -> None:
     assert not judge_residuals(with_more(sliced, "orders", next_one)).violations
     greedy = replace(next_one, leg_rest_base=Decimal("0.01"))
     assert found_by(judge_residuals, with_more(sliced, "orders", greedy)) == ["rest"]
+
+
+def test_an_order_that_somebody_else_placed_is_ours_from_its_adoption_on() -> None:
+    foreign = make_send("theirs", 8, 50, is_foreign=True)
+    adopted = with_more(SOUND, "sent", foreign)
+    adopted = with_more(adopted, "orders", make_booked("theirs", 2_000))
+    late = with_more(adopted, "history", BookedEvent("theirs", "planned", START_MS + 1_500))
+    assert not judge_live_on_books(late).violations
+    early = with_more(adopted, "history", BookedEvent("theirs", "planned", START_MS + 50))
+    assert judge_live_on_books(early).violations

@@ -126,6 +126,8 @@ async def test_reading_fills_twice_gives_the_same_trades(venue: Venue) -> None:
     first = await venue.fetch_fills(order, answer.venue_order_id)
     assert first
     assert await venue.fetch_fills(order, answer.venue_order_id) == first
+    # What came with the answer already is all of it or nothing, and the same.
+    assert answer.fills in ((), first)
 
 
 @pytest.mark.parametrize(

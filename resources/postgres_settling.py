@@ -1,0 +1,188 @@
+"""Booking the ends of orders, many in one transaction of the caller.
+
+Rows are locked before they are judged, so two sessions that book the same order take turns and the
+second finds what the first one wrote. What each step means is `judge_step`'s to say.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, update
+
+from rebalancer.errors import BooksDisagree
+from rebalancer.money import plain
+from rebalancer.order_states import Step, judge_step
+from rebalancer.orders import Order
+from rebalancer.settlement import Accepted, LedgerReceipt, Settlement
+from resources.postgres_booking import (
+    Event,
+    Standing,
+    append_events,
+    kept,
+    lock_orders,
+    plan_orders,
+)
+from resources.postgres_fills import require_told_again, write_fills
+from resources.tables_books import orders
+
+
+@dataclass(frozen=True, slots=True)
+class ToBook:
+    """One settlement, and when it was brought."""
+
+    settlement: Settlement
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A settlement held against the row of its order: what is to be written of it, if anything."""
+
+    settlement: Settlement
+    standing: Standing
+    step: Step
+    contradiction: str | None
+    at_ms: int
+
+    @property
+    def is_news(self) -> bool:
+        return self.step not in (Step.STALE, Step.SAME)
+
+
+def settle_orders(connection: Connection, brought: Sequence[ToBook]) -> list[LedgerReceipt]:
+    """Book settlements of different orders, or find that they are booked already.
+
+    Returns:
+        One receipt for each, in the same order.
+
+    Raises:
+        BooksDisagree: books and a settlement cannot both be right. Nothing may be committed.
+    """
+    told = [one.settlement.order for one in brought]
+    assert len({order.client_order_id for order in told}) == len(told), told
+    standing = lock_orders(connection, told, now_ms=max(one.now_ms for one in brought))
+    judged = [
+        _judge(connection, standing[one.settlement.order.client_order_id], one) for one in brought
+    ]
+    news = [one for one in judged if one.is_news]
+    write_fills(connection, [(one.settlement, one.at_ms) for one in news])
+    _end(connection, news)
+    return [_receipt_of(connection, one) for one in judged]
+
+
+def _judge(connection: Connection, standing: Standing, brought: ToBook) -> _Judged:
+    settlement, row = brought.settlement, standing.row
+    _require_same_order(standing.order, settlement.order)
+    _require_same_venue_order(standing, settlement)
+    grew = settlement.filled_base > row["filled_base"]
+    step = judge_step(standing.state, settlement.state, fills_grew=grew)
+    if step is Step.IMPOSSIBLE:
+        raise BooksDisagree(_two_ends(standing, settlement))
+    if step is Step.STALE:
+        # It ended before, and this is told without evidence of a trade: it may leave the queue.
+        return _Judged(settlement, standing, step, row["contradiction"], row["settled_at"])
+    if step is Step.SAME:
+        contradiction = row["contradiction"] or kept(settlement.contradiction)
+        _require_same_end(connection, standing, settlement)
+        return _Judged(settlement, standing, step, contradiction, row["settled_at"])
+    before = _two_ends(standing, settlement) if step is Step.CONTRADICTION else None
+    if step is Step.CONTRADICTION:
+        require_told_again(connection, settlement)
+    contradiction = kept(_joined(before, settlement.contradiction))
+    return _Judged(settlement, standing, step, contradiction, brought.now_ms)
+
+
+def _receipt_of(connection: Connection, judged: _Judged) -> LedgerReceipt:
+    """What the queue is told; a successor is planned with it."""
+    settlement, row = judged.settlement, judged.standing.row
+    is_stale = judged.step is Step.STALE
+    # After a contradiction nobody knows what the leg still needs.
+    is_over = is_stale or judged.contradiction is not None or settlement.successor is None
+    rest = () if is_over or settlement.successor is None else (settlement.successor,)
+    order_id = settlement.order.client_order_id
+    queueable = plan_orders(connection, rest, now_ms=judged.at_ms, follows=order_id)
+    return LedgerReceipt(
+        client_order_id=order_id,
+        successor=next(iter(queueable), None),
+        paid_quote=row["paid_quote"] if is_stale else settlement.paid_quote,
+        recorded_at_ms=judged.at_ms,
+        contradiction=judged.contradiction,
+    )
+
+
+def _end(connection: Connection, news: Sequence[_Judged]) -> None:
+    """Write the ends of orders over what stood there, and append them to their histories."""
+    if not news:
+        return
+    rows = [_row_of(one) for one in news]
+    columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "ended"}
+    is_this = orders.c.client_order_id == bindparam("ended")
+    connection.execute(update(orders).where(is_this).values(**columns), rows)
+    append_events(connection, [_event_of(one) for one in news])
+
+
+def _row_of(judged: _Judged) -> dict[str, Any]:
+    settlement, standing = judged.settlement, judged.standing
+    return {
+        "ended": settlement.order.client_order_id,
+        "state": settlement.state,
+        "venue_order_id": _venue_order_id(settlement) or standing.row["venue_order_id"],
+        "reason": kept(settlement.reason),
+        "contradiction": judged.contradiction,
+        "filled_base": settlement.filled_base,
+        "paid_quote": settlement.paid_quote,
+        "slippage_bps": settlement.slippage_bps,
+        "settled_at": judged.at_ms,
+    }
+
+
+def _event_of(judged: _Judged) -> Event:
+    settlement = judged.settlement
+    detail = _joined(settlement.reason, judged.contradiction)
+    return Event(settlement.order.client_order_id, settlement.state, detail, judged.at_ms)
+
+
+def _require_same_order(booked: Order, settled: Order) -> None:
+    if booked != settled:
+        raise BooksDisagree(
+            f"{settled.client_order_id}: the books hold {booked}, but {settled} was settled"
+        )
+
+
+def _require_same_venue_order(standing: Standing, settlement: Settlement) -> None:
+    booked, told = standing.row["venue_order_id"], _venue_order_id(settlement)
+    if None not in (booked, told) and booked != told:
+        raise BooksDisagree(
+            f"{standing.order.client_order_id}: the books hold the venue's order {booked}, "
+            f"now it is {told}; the venue may have two orders under one id of ours"
+        )
+
+
+def _require_same_end(connection: Connection, standing: Standing, settlement: Settlement) -> None:
+    for name in ("filled_base", "paid_quote"):
+        booked, settled = standing.row[name], getattr(settlement, name)
+        if booked != settled:
+            raise BooksDisagree(
+                f"{standing.order.client_order_id}: the books hold {name} {booked}, "
+                f"now it is {settled}"
+            )
+    more = require_told_again(connection, settlement)
+    assert not more, (more, "two lists of trades with one sum, one inside the other")
+
+
+def _two_ends(standing: Standing, settlement: Settlement) -> str:
+    return (
+        f"{standing.order.client_order_id}: the books said {standing.state} with "
+        f"{plain(standing.row['filled_base'])} filled, now it is {settlement.state} with "
+        f"{plain(settlement.filled_base)} filled"
+    )
+
+
+def _venue_order_id(settlement: Settlement) -> str | None:
+    outcome = settlement.outcome
+    return outcome.venue_order_id if isinstance(outcome, Accepted) else None
+
+
+def _joined(*parts: str | None) -> str | None:
+    return "; ".join(part for part in parts if part) or None
