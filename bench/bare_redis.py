@@ -3,15 +3,18 @@
 Belongs here: plain commands. The engine's own queue is in resources.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from redis import Redis
 
+from bench.failure import BenchFailed
 from resources.redis_connection import open_redis
 
 BATCH = 1_000
 SLOWLOG_MAX = 100_000
+REST_SECONDS_MAX, POLL_SECONDS = 120, 0.1
 SETTINGS = {"slowlog-log-slower-than": "0", "slowlog-max-len": str(SLOWLOG_MAX)}
 
 
@@ -48,6 +51,14 @@ class BareRedis:
     def memory_bytes(self) -> int:
         """What the server's data take, as INFO tells it."""
         return int(self._client.info("memory")["used_memory"])
+
+    def await_rest(self) -> None:
+        """Wait until the server writes its log anew no more, as it does while its data grow."""
+        deadline = time.monotonic() + REST_SECONDS_MAX
+        while self._client.info("persistence")["aof_rewrite_in_progress"]:
+            if time.monotonic() > deadline:
+                raise BenchFailed(f"Redis still writes its log anew after {REST_SECONDS_MAX} s")
+            time.sleep(POLL_SECONDS)
 
     @contextmanager
     def every_command_noted(self) -> Iterator[None]:

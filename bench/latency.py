@@ -6,9 +6,10 @@ floor. The engine's orders are on the books already when they are queued, as a c
 
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 
+from bench.bare_redis import BareRedis
 from bench.baseline import fill_others, run_baseline
 from bench.depth import fill_parked
 from bench.failure import BenchFailed
@@ -80,6 +81,8 @@ def _fill(
                 fill_parked(stores, depth, now_ms)
             else:
                 fill_others(own, depth, make_order("other", 0, now_ms))
+            with closing(BareRedis(own.redis_url)) as redis:
+                redis.await_rest()
     return numbers
 
 

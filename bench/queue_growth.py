@@ -96,6 +96,7 @@ def measure_growth(
             before = redis.memory_bytes()
             fill_ready(stores, reached, depth - reached, now_ms)
             redis.forget_commands()
+            redis.await_rest()
             added, reached = depth - reached, depth
             grown = redis.memory_bytes() - before
             weight = grown / added if added >= WEIGHED_MIN else None
