@@ -89,6 +89,7 @@ def show_latency(rows: Sequence[Row]) -> None:
             ("stage", *FIGURES),
             [(stage, *_cells(row["stages_ms"][stage], FIGURES)) for stage in stages],
             right=",".join(FIGURES),
+            whole="stage",
         )
     compared = [
         (f"{row['depth']:,}", words, _cell(row[name]))
