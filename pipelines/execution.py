@@ -124,6 +124,7 @@ async def open_desk(
             },
             gates={name: settings.venues[name].gate() for name in settings.venue_names()},
             queue=stores.queue,
+            line=stores.line,
             controls=stores.controls,
             ledger=stores.ledger,
             alarm=alarm,

@@ -65,7 +65,7 @@ async def book(desk: Desk, answered: Answered) -> Settlement | Unsettled:
         return settled
     settlement, receipt = settled
     await _halt_where_needed(desk, settlement, receipt)
-    await hand_on(receipt, desk.queue, desk.ledger, now_ms=desk.clock.now_ms())
+    await hand_on(receipt, desk.line, desk.ledger, now_ms=desk.clock.now_ms())
     if isinstance(settlement.outcome, Refused) and settlement.outcome.kind is RefusalKind.RULES:
         await refresh_rules(desk, settlement.order)
     return settlement

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rebalancer.book_shelf import BookShelf
+from rebalancer.drain_line import DrainLine
 from rebalancer.errors import BadConfig
 from rebalancer.gate import GatePolicy
 from rebalancer.ledger import Ledger
@@ -20,6 +21,8 @@ class Desk:
     venues: Mapping[VenueName, Venue]
     gates: Mapping[VenueName, GatePolicy]
     queue: OrderQueue
+    line: DrainLine
+    """The same queue, for the steps that every order takes."""
     controls: TradingControls
     ledger: Ledger
     alarm: Alarm

@@ -7,6 +7,7 @@ queues an order comes through here; a successor goes with the receipt of the ord
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from rebalancer.drain_line import DrainLine
 from rebalancer.errors import QueueLost
 from rebalancer.ledger import Ledger
 from rebalancer.order_states import OrderState
@@ -70,24 +71,17 @@ async def hand_over(
         unsent = _refused([one for one in mine if one.client_order_id not in queued], queue)
     for order in mine:
         if why := unsent.get(order.client_order_id):
-            await _end_unsent(order, why, queue, ledger, now_ms=now_ms)
+            settlement = settle(Expired(order, why), ())
+            queue.acknowledge(await ledger.record(settlement, now_ms=now_ms))
     return HandedOver(queued, unsent)
 
 
-async def hand_on(
-    receipt: LedgerReceipt, queue: OrderQueue, ledger: Ledger, *, now_ms: int
-) -> None:
+async def hand_on(receipt: LedgerReceipt, line: DrainLine, ledger: Ledger, *, now_ms: int) -> None:
     """Take a booked order out of the queue; its successor goes in, or ends here as unsent."""
     successor = receipt.successor
-    if queue.acknowledge(receipt) and successor is not None:
-        await _end_unsent(successor, _is_busy(successor), queue, ledger, now_ms=now_ms)
-
-
-async def _end_unsent(
-    order: Order, why: str, queue: OrderQueue, ledger: Ledger, *, now_ms: int
-) -> None:
-    receipt = await ledger.record(settle(Expired(order, why), ()), now_ms=now_ms)
-    queue.acknowledge(receipt)
+    if await line.acknowledge(receipt) and successor is not None:
+        ended = settle(Expired(successor, _is_busy(successor)), ())
+        await line.acknowledge(await ledger.record(ended, now_ms=now_ms))
 
 
 def _is_busy(order: Order) -> str:

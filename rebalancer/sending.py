@@ -30,7 +30,7 @@ async def send_next(desk: Desk, tenure: Tenure) -> Answered | GateHeld | NotNow 
         QueueLost: Redis has lost the queue. Recover it, then go on.
     """
     now_ms = desk.clock.now_ms()
-    claim = desk.queue.claim(tenure, now_ms=now_ms, lease_ms=desk.lease_ms)
+    claim = await desk.line.claim(tenure, now_ms=now_ms, lease_ms=desk.lease_ms)
     match claim:
         case QueueEmpty():
             return claim
@@ -82,7 +82,7 @@ async def _judge(desk: Desk, claim: Claim, now_ms: int) -> GateOpen | GateHeld |
 async def _send(desk: Desk, gate: GateOpen) -> Answered | NotNow:
     # Read before the question: an order whose permit was long on its way back is late as well.
     asked_at_ms = desk.clock.now_ms()
-    permit = desk.queue.permit(gate)
+    permit = await desk.line.permit(gate)
     match permit:
         case NotNow(reason=NotNowReason.HALTED):
             # What was planned before a halt is not for after it: the next cycle plans afresh.

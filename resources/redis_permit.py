@@ -12,6 +12,7 @@ Redis, and only for the others one more round trip is made.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from redis import Redis
 
@@ -23,7 +24,7 @@ from rebalancer.risk import Denial, DenialReason, RiskLimits, deny_order
 from resources.rate_limit import Draw, RateLimit
 from resources.redis_connection import redis_errors
 from resources.redis_replies import Replies
-from resources.redis_scripts import QueueScripts, texts
+from resources.redis_scripts import QueueScripts, Reply, ScriptCall, texts
 from resources.turnover import (
     micro_of_cap,
     micro_of_order,
@@ -58,15 +59,15 @@ class PermitDesk:
         }
         self._caps = {name: _caps(limit) for name, limit in limits.items()}
 
-    def permit(self, gate: GateOpen) -> SendPermit | NotNow | Denied:
+    def permitting(self, gate: GateOpen) -> ScriptCall[SendPermit | NotNow | Denied]:
+        """What a permit asks of Redis. Raises BadConfig for what the settings do not have."""
         claim = gate.claim
         order, tenure = claim.order, claim.tenure
         limits = self._limits_of(order)
         draws = self._draws_of(order.venue, CallKind.ORDER)
         valid_until_ms = min(gate.valid_until_ms, claim.lease_until_ms)
         denial = self._deny(order, limits, valid_until_ms)
-        reply = self._scripts.run(
-            "permit",
+        words = (
             tenure.slot,
             tenure.epoch,
             order.client_order_id,
@@ -80,6 +81,11 @@ class PermitDesk:
             self._rates[order.venue].orders_in_a_second_max,
             *draws,
         )
+        return ScriptCall("permit", words, partial(self._read, order, valid_until_ms, denial))
+
+    def _read(
+        self, order: Order, valid_until_ms: int, denial: Denial | None, reply: Reply
+    ) -> SendPermit | NotNow | Denied:
         match texts(reply):
             case ["sent"]:
                 return SendPermit(order, valid_until_ms)
@@ -88,6 +94,7 @@ class PermitDesk:
             case ["denied", *_] if denial is not None:
                 return Denied(order, denial.reason, denial.detail)
             case ["denied", reason, spent]:
+                limits = self._limits_of(order)
                 detail = _say_spent(order, limits, self._replies.count(spent))
                 return Denied(order, DenialReason(reason), detail)
         raise self._replies.refusal(order.client_order_id, reply)

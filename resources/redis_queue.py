@@ -21,6 +21,8 @@ begun last, so nobody ever meets a queue that is half filled.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 from redis import Redis
 
@@ -50,7 +52,7 @@ from resources.order_codec import encode_order, rank_head, urgency_of
 from resources.rate_limit import RateLimit
 from resources.redis_permit import PermitDesk, token_of
 from resources.redis_replies import Replies
-from resources.redis_scripts import QueueScripts, texts
+from resources.redis_scripts import QueueScripts, ScriptCall, texts
 from resources.turnover import MICRO_MAX, micro_of, micro_of_order, quote_of
 
 DAY_MS = 86_400_000
@@ -125,33 +127,23 @@ class RedisOrderQueue(OrderQueue):
         return frozenset(added)
 
     def claim(self, tenure: Tenure, *, now_ms: int, lease_ms: int) -> Claim | InDoubt | QueueEmpty:
+        return self._scripts.ask(self.claiming(tenure, now_ms=now_ms, lease_ms=lease_ms))
+
+    def claiming(
+        self, tenure: Tenure, *, now_ms: int, lease_ms: int
+    ) -> ScriptCall[Claim | InDoubt | QueueEmpty]:
+        """What `claim` asks of Redis, for many to be asked at once."""
         assert lease_ms > 0, lease_ms
         until_ms = now_ms + lease_ms
-        token = token_of(tenure, until_ms)
-        reply = self._scripts.run("claim", tenure.slot, tenure.epoch, now_ms, until_ms, token)
-        match texts(reply):
-            case ["lost"]:
-                raise LeaseLost(f"slot {tenure.slot} has passed to a later owner than {tenure}")
-            case ["empty"]:
-                return QueueEmpty()
-            case ["empty", next_at]:
-                return QueueEmpty(next_at_ms=self._replies.count(next_at))
-            case ["claim", order_id, _, tries]:
-                order = self._replies.order(order_id, reply[2])
-                return Claim(order, tenure, until_ms, self._replies.count(tries))
-            case ["in_doubt", order_id, _, absences, sent_at_ms]:
-                order = self._replies.order(order_id, reply[2])
-                return InDoubt(
-                    order,
-                    tenure,
-                    until_ms,
-                    absences=self._replies.count(absences),
-                    sent_at_ms=self._replies.count(sent_at_ms) or order.planned_at_ms,
-                )
-        raise self._replies.corrupt(reply)
+        words = (tenure.slot, tenure.epoch, now_ms, until_ms, token_of(tenure, until_ms))
+        return ScriptCall("claim", words, partial(self._replies.claim, tenure, until_ms))
 
     def permit(self, gate: GateOpen) -> SendPermit | NotNow | Denied:
-        return self._desk.permit(gate)
+        return self._scripts.ask(self.permitting(gate))
+
+    def permitting(self, gate: GateOpen) -> ScriptCall[SendPermit | NotNow | Denied]:
+        """What `permit` asks of Redis, for many to be asked at once."""
+        return self._desk.permitting(gate)
 
     def spend(self, venue: VenueName, kind: CallKind) -> NotNow | None:
         return self._desk.spend(venue, kind)
@@ -179,14 +171,19 @@ class RedisOrderQueue(OrderQueue):
         self._give_back("note_absent", doubt, retry_at_ms)
 
     def acknowledge(self, receipt: LedgerReceipt) -> bool:
+        return self._scripts.ask(self.acknowledging(receipt))
+
+    def acknowledging(self, receipt: LedgerReceipt) -> ScriptCall[bool]:
+        """What `acknowledge` asks of Redis, for many to be asked at once."""
         order_id, successor = receipt.client_order_id, receipt.successor
         paid = micro_of(receipt.paid_quote)
         next_one = () if successor is None else (*_row(successor), micro_of_order(successor))
-        reply = self._scripts.run("acknowledge", order_id, self._known_ms, paid, *next_one)
-        match texts(reply):
-            case ["acknowledged", turned_away]:
-                return turned_away == "1"
-        raise self._replies.refusal(order_id, reply)
+        words = (order_id, self._known_ms, paid, *next_one)
+        return ScriptCall("acknowledge", words, partial(self._replies.turned_away, order_id))
+
+    def ask_together(self, calls: Sequence[ScriptCall[Any]]) -> list[Any]:
+        """Several of these at once: one trip, and each has its answer or its own exception."""
+        return self._scripts.ask_together(calls)
 
     def live_orders(self, portfolio: PortfolioName) -> tuple[Order, ...]:
         _, *found = self._scripts.run("live_orders", portfolio)

@@ -6,6 +6,7 @@ with what, is not met here.
 
 from rebalancer.errors import BadData, LeaseLost
 from rebalancer.orders import Order
+from rebalancer.queue import Claim, InDoubt, QueueEmpty, Tenure
 from resources.order_codec import AT_MS_MAX, decode_order
 from resources.redis_scripts import QueueScripts, Reply, texts
 
@@ -39,6 +40,35 @@ class Replies:
                 f"{text!r:.80}"
             )
         return int(digits)
+
+    def claim(self, tenure: Tenure, until_ms: int, reply: Reply) -> Claim | InDoubt | QueueEmpty:
+        match texts(reply):
+            case ["lost"]:
+                raise LeaseLost(f"slot {tenure.slot} has passed to a later owner than {tenure}")
+            case ["empty"]:
+                return QueueEmpty()
+            case ["empty", next_at]:
+                return QueueEmpty(next_at_ms=self.count(next_at))
+            case ["claim", order_id, _, tries]:
+                order = self.order(order_id, reply[2])
+                return Claim(order, tenure, until_ms, self.count(tries))
+            case ["in_doubt", order_id, _, absences, sent_at_ms]:
+                order = self.order(order_id, reply[2])
+                return InDoubt(
+                    order,
+                    tenure,
+                    until_ms,
+                    absences=self.count(absences),
+                    sent_at_ms=self.count(sent_at_ms) or order.planned_at_ms,
+                )
+        raise self.corrupt(reply)
+
+    def turned_away(self, order_id: str, reply: Reply) -> bool:
+        """Whether the successor of an order that was acknowledged was not queued."""
+        match texts(reply):
+            case ["acknowledged", turned_away]:
+                return turned_away == "1"
+        raise self.refusal(order_id, reply)
 
     def refusal(self, order_id: str, reply: Reply) -> Exception:
         match texts(reply):

@@ -24,13 +24,16 @@ group is a cycle and a portfolio. Sorted sets are used as text that sorts, so th
 decimals is exact, and no call reads more than it moves: at most 100 orders, whatever the depth.
 """
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from redis import Redis
+from redis.exceptions import NoScriptError
 
-from rebalancer.errors import QueueLost
+from rebalancer.errors import QueueLost, RebalancerError
 from resources.redis_connection import place_of, redis_errors
 
 FOLDER = Path(__file__).parent / "lua"
@@ -52,6 +55,16 @@ PARTS = (
 """The keys, in the order in which prelude.lua names them."""
 
 Reply = list[bytes | int | None]
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptCall(Generic[Answer]):
+    """One script to run, and what its reply means; `read` raises what the reply is refused with."""
+
+    script: str
+    args: Sequence[str | int]
+    read: Callable[[Reply], Answer]
 
 
 @cache
@@ -87,6 +100,46 @@ class QueueScripts:
         """
         with redis_errors(self._client, keys=f"{self._prefix}:*"):
             reply = self._scripts[name](keys=self._keys, args=list(args))
+        return self._require_whole(reply)
+
+    def ask(self, call: ScriptCall[Answer]) -> Answer:
+        """Run one script and read its reply. Raises as `run` and `call.read` do."""
+        return call.read(self.run(call.script, *call.args))
+
+    def ask_together(self, calls: Sequence[ScriptCall[Any]]) -> list[Any]:
+        """Run several scripts in one trip; each has its answer, or the exception `ask` would raise.
+
+        They run one after the other, in their order, and are no transaction.
+        """
+        if len(calls) == 1:
+            return [self._answer(lambda: self.ask(calls[0]))]
+        pipeline = self._client.pipeline(transaction=False)
+        for call in calls:
+            sha = self._scripts[call.script].sha
+            pipeline.evalsha(sha, len(self._keys), *self._keys, *call.args)
+        with redis_errors(self._client, keys=f"{self._prefix}:*"):
+            replies = pipeline.execute(raise_on_error=False)
+        return [
+            self._answer(partial(self._read, call, reply))
+            for call, reply in zip(calls, replies, strict=True)
+        ]
+
+    def _read(self, call: ScriptCall[Answer], reply: Any) -> Answer:
+        if isinstance(reply, NoScriptError):
+            # A server that was started anew knows no script; this one did not run.
+            return self.ask(call)
+        with redis_errors(self._client, keys=f"{self._prefix}:*"):
+            if isinstance(reply, Exception):
+                raise reply
+        return call.read(self._require_whole(reply))
+
+    def _answer(self, asked: Callable[[], Any]) -> Any:
+        try:
+            return asked()
+        except RebalancerError as error:
+            return error
+
+    def _require_whole(self, reply: Any) -> Reply:
         assert isinstance(reply, list), reply
         if reply == [b"no_generation"]:
             raise self.lost()

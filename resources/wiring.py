@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from rebalancer.drain_line import DrainLine
 from rebalancer.ledger import Ledger
 from rebalancer.orders import PortfolioName, VenueName
 from rebalancer.ports import Alarm, Clock, OrderQueue, TradingControls, Venue
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from resources.embedded import ServerUrls
     from resources.postgres_archive import PostgresArchive
     from resources.redis_marks import SentMarks
+    from resources.redis_queue import RedisOrderQueue
 
 
 QUEUE_NAME = "trimtab"
@@ -38,6 +40,7 @@ class Stores:
     archive: "PostgresArchive"
     ledger: Ledger
     queue: OrderQueue
+    line: DrainLine
     controls: TradingControls
     marks: "SentMarks"
 
@@ -104,6 +107,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
     from resources.postgres_connection import open_engine
     from resources.postgres_ledger import PostgresLedger
     from resources.postgres_schema import bring_up_to_date
+    from resources.redis_line import RedisLine
 
     with (
         server_urls(settings) as urls,
@@ -117,6 +121,7 @@ def open_stores(settings: Settings) -> Iterator[Stores]:
                 archive=PostgresArchive(engine),
                 ledger=PostgresLedger(engine),
                 queue=queue,
+                line=RedisLine(queue),
                 controls=controls,
                 marks=marks,
             )
@@ -134,7 +139,7 @@ def open_queue(settings: Settings, redis_url: str) -> Iterator[OrderQueue]:
 @contextmanager
 def open_queue_and_controls(
     settings: Settings, redis_url: str
-) -> Iterator[tuple[OrderQueue, TradingControls]]:
+) -> Iterator[tuple["RedisOrderQueue", TradingControls]]:
     """The order queue and the controls that its permits obey, on one connection."""
     from resources.redis_connection import open_redis
     from resources.redis_controls import RedisTradingControls

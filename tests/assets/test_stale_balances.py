@@ -48,6 +48,7 @@ async def drain(venue: FakeVenue, stores: Stores) -> None:
         venues={VENUE: venue},
         gates={VENUE: GATE},
         queue=stores.queue,
+        line=stores.line,
         controls=stores.controls,
         ledger=stores.ledger,
         alarm=RecordingAlarm(),

@@ -14,6 +14,7 @@ from tests.factories import VENUE
 from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.clock import FakeClock
 from tests.fakes.controls import FakeControls
+from tests.fakes.line import OneByOne
 
 LEASE_MS = 5_000
 POST_MS = 10_000
@@ -37,6 +38,7 @@ def make_desk(
         venues={VENUE: venue},
         gates={VENUE: GATE},
         queue=queue,
+        line=OneByOne(queue),
         controls=controls or FakeControls(clock),
         ledger=ledger,
         alarm=alarm or RecordingAlarm(),

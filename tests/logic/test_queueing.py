@@ -19,6 +19,7 @@ from tests.fakes.alarm import RecordingAlarm
 from tests.fakes.clock import FakeClock
 from tests.fakes.controls import FakeControls
 from tests.fakes.ledger import FakeLedger
+from tests.fakes.line import OneByOne
 from tests.fakes.queue import FakeQueue
 from tests.logic.tripwire import Crash, Fuse, Tripwire
 
@@ -155,6 +156,7 @@ async def test_a_successor_whose_symbol_is_held_ends_at_once_as_never_sent() -> 
     scene.queue = FakeQueue(scene.clock, is_lost=True)
     scene.queue.recover(Recovery((before, in_the_way), {}))
     await scene.ledger.record_planned([before, successor], now_ms=NOW_MS)
-    await hand_on(receipt_of(before, successor), scene.queue, scene.ledger, now_ms=NOW_MS)
+    line = OneByOne(scene.queue)
+    await hand_on(receipt_of(before, successor), line, scene.ledger, now_ms=NOW_MS)
     assert scene.state(successor) is OrderState.EXPIRED
     assert scene.queue.live_orders(before.portfolio) == (in_the_way,)
