@@ -15,7 +15,18 @@ from bench.depth import fill_parked
 from bench.failure import BenchFailed
 from bench.figures import Percentiles
 from bench.floor import run_floor
-from bench.order_times import ANSWERED, QUEUED, READ, REPLIED, Moments, measure_stages
+from bench.order_times import (
+    ANSWERED,
+    CLAIMED,
+    ENDED,
+    GATED,
+    PERMITTED,
+    QUEUED,
+    READ,
+    REPLIED,
+    Moments,
+    measure_stages,
+)
 from bench.orders import make_order, make_orders
 from bench.pace import Pace
 from bench.place import Place, beside, running_place
@@ -31,6 +42,8 @@ WARM_UP = 100
 ENGINE, BASELINE, FLOOR, PACED_FLOOR = "engine", "baseline", "floor", "paced floor"
 VARIANTS = (ENGINE, BASELINE, FLOOR)
 """Those to choose from; the floor is measured both in a loop and at the engine's pace."""
+
+WHOLE_WAY = frozenset({QUEUED, CLAIMED, GATED, PERMITTED, ANSWERED, ENDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +111,8 @@ def _measure_engine(place: Place, stores: Stores, count: int, depth: int, name: 
     moments = {
         order_id: {QUEUED: at_ns} | marks.get(order_id, {}) for order_id, at_ns in queued_ns.items()
     }
+    if unnoted := WHOLE_WAY - next(iter(moments.values())).keys():
+        raise BenchFailed(f"the drain session noted no {', '.join(sorted(unnoted))} of an order")
     return _judge(place, ENGINE, depth, moments)
 
 

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+from bench.order_times import ANSWERED, CLAIMED, ENDED, GATED, PERMITTED
 from rebalancer.desk import Desk
+from rebalancer.drain_line import DrainLine
 from rebalancer.gate import GateOpen
-from rebalancer.ledger import Ledger
 from rebalancer.orders import VenueName
-from rebalancer.ports import OrderQueue, Venue
+from rebalancer.ports import Venue
 from rebalancer.queue import Claim, Denied, InDoubt, NotNow, QueueEmpty, SendPermit, Tenure
-from rebalancer.settlement import LedgerReceipt, Settlement, Submission
+from rebalancer.settlement import LedgerReceipt, Submission
 
 Marks = dict[str, dict[str, int]]
 """By client order id: stage → when it was passed."""
@@ -35,27 +36,27 @@ class _Timed:
         self._marks[order_id].setdefault(stage, time.monotonic_ns())
 
 
-class _TimedQueue(_Timed):
-    def claim(self, tenure: Tenure, *, now_ms: int, lease_ms: int) -> Claim | InDoubt | QueueEmpty:
-        asked_ns = time.monotonic_ns()
-        claim: Claim | InDoubt | QueueEmpty = self._port.claim(
+class _TimedLine(_Timed):
+    async def claim(
+        self, tenure: Tenure, *, now_ms: int, lease_ms: int
+    ) -> Claim | InDoubt | QueueEmpty:
+        claim: Claim | InDoubt | QueueEmpty = await self._port.claim(
             tenure, now_ms=now_ms, lease_ms=lease_ms
         )
         if isinstance(claim, Claim):
-            self._marks[claim.order.client_order_id].setdefault("claiming", asked_ns)
-            self._mark(claim.order.client_order_id, "claimed")
+            self._mark(claim.order.client_order_id, CLAIMED)
         return claim
 
-    def permit(self, gate: GateOpen) -> SendPermit | NotNow | Denied:
-        self._mark(gate.claim.order.client_order_id, "gated")
-        permit: SendPermit | NotNow | Denied = self._port.permit(gate)
+    async def permit(self, gate: GateOpen) -> SendPermit | NotNow | Denied:
+        self._mark(gate.claim.order.client_order_id, GATED)
+        permit: SendPermit | NotNow | Denied = await self._port.permit(gate)
         if isinstance(permit, SendPermit):
-            self._mark(permit.order.client_order_id, "permitted")
+            self._mark(permit.order.client_order_id, PERMITTED)
         return permit
 
-    def acknowledge(self, receipt: LedgerReceipt) -> bool:
-        turned_away: bool = self._port.acknowledge(receipt)
-        self._mark(receipt.client_order_id, "acknowledged")
+    async def acknowledge(self, receipt: LedgerReceipt) -> bool:
+        turned_away: bool = await self._port.acknowledge(receipt)
+        self._mark(receipt.client_order_id, ENDED)
         return turned_away
 
 
@@ -72,16 +73,8 @@ class _TimedVenue(_Timed):
 
     async def submit(self, permit: SendPermit) -> Submission:
         answer: Submission = await self._port.submit(permit)
-        self._mark(permit.order.client_order_id, "answered")
+        self._mark(permit.order.client_order_id, ANSWERED)
         return answer
-
-
-class _TimedLedger(_Timed):
-    async def record(self, settlement: Settlement, *, now_ms: int) -> LedgerReceipt:
-        self._mark(settlement.order.client_order_id, "settled")
-        receipt: LedgerReceipt = await self._port.record(settlement, now_ms=now_ms)
-        self._mark(settlement.order.client_order_id, "recorded")
-        return receipt
 
 
 def timed(desk: Desk, *, on_probed: Callable[[], None]) -> tuple[Desk, Marks]:
@@ -90,8 +83,7 @@ def timed(desk: Desk, *, on_probed: Callable[[], None]) -> tuple[Desk, Marks]:
     venues = {name: _TimedVenue(venue, marks, on_probed) for name, venue in desk.venues.items()}
     timed_desk = replace(
         desk,
-        queue=cast(OrderQueue, _TimedQueue(desk.queue, marks)),
-        ledger=cast(Ledger, _TimedLedger(desk.ledger, marks)),
+        line=cast(DrainLine, _TimedLine(desk.line, marks)),
         venues=cast(Mapping[VenueName, Venue], venues),
     )
     return timed_desk, marks

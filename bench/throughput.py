@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bench.failure import BenchFailed
 from bench.figures import most_in_a_window, share_of_rate
 from bench.floor import run_floor
+from bench.order_times import ENDED
 from bench.orders import make_orders
 from bench.place import RATE_MAX, Place, beside, running_place
 from bench.sessions import await_end, plan, run_through, running_sessions
@@ -116,9 +117,9 @@ def _measure(place: Place, stores: Stores, count: int, variant: str, name: str) 
 def _ends(marks: Marks, orders: Collection[Order]) -> list[int]:
     """When each of the measured orders that this session ended left the queue."""
     return [
-        marks[order.client_order_id]["acknowledged"]
+        marks[order.client_order_id][ENDED]
         for order in orders
-        if "acknowledged" in marks.get(order.client_order_id, {})
+        if ENDED in marks.get(order.client_order_id, {})
     ]
 
 
