@@ -15,7 +15,7 @@ import pytest
 from tests.contract.cli import command, environment, trimtab
 
 INTERRUPTED, BAD_INPUT = 130, 2
-START_SECONDS = 60
+START_SECONDS = END_SECONDS = 60
 ONCE = ("--orders", "12", "--repetitions", "1", "--json")
 
 
@@ -79,13 +79,17 @@ def test_queue_measures_every_step_at_every_depth(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_interrupted_benchmark_says_so_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    words = command("bench", "latency", "--orders", "5000", "--repetitions", "9", "--depth", "10")
+    # At 100 orders a second these take most of a minute: there is time to interrupt.
+    words = command("bench", "latency", "--orders", "5000", "--depth", "10", "--variant", "engine")
     with subprocess.Popen(
         words, env=own_environment(tmp_path), cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as process:
-        await_file(tmp_path, "trimtab-bench-*/drain session *.log", process)
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        try:
+            await_file(tmp_path, "trimtab-bench-*/drain session *.log", process)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=END_SECONDS)
+        finally:
+            process.terminate()
     assert process.returncode == INTERRUPTED
     assert "bench latency was interrupted; everything it had started is ended" in said
     assert list(tmp_path.iterdir()) == []
