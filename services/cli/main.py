@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from services.cli.bench import bench
 from services.cli.commands_controls import Json, add_controls
 from services.cli.commands_orders import orders
 from services.cli.failures import CommandFailed, Exit, explain, is_interrupt
@@ -136,6 +137,7 @@ def status(as_json: Json = False) -> None:
 add_controls(app)
 app.add_typer(orders)
 app.add_typer(paper)
+app.add_typer(bench)
 
 
 def main() -> None:

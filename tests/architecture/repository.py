@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("rebalancer", "resources", "assets", "sensors", "pipelines", "services")
+PACKAGES = ("rebalancer", "resources", "assets", "sensors", "pipelines", "bench", "services")
 GENERATED = {"requirements/dev.txt", "requirements/runtime.txt", "requirements/uv.txt", "LICENSE"}
 
 
