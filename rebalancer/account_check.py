@@ -189,6 +189,8 @@ async def _book_again(desk: AccountDesk, order: Order) -> str | None:
         receipt = await desk.ledger.record(settle(answer, fills), now_ms=desk.clock.now_ms())
     except BooksDisagree as disagreement:
         return str(disagreement)
+    # It left the queue with its first end; what it traded since counts against the day's cap.
+    desk.queue.acknowledge(receipt)
     return receipt.contradiction
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from rebalancer.errors import BooksDisagree
 from rebalancer.money import ZERO, Asset, exact
 from rebalancer.order_states import OrderState
-from rebalancer.orders import ClientOrderId, Order
+from rebalancer.orders import ClientOrderId, Order, PortfolioName
 from rebalancer.quality import slippage_bps
 from rebalancer.queue import Denied
 from rebalancer.slices import successor_of
@@ -160,10 +160,19 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
+class LateTrades:
+    """What an order traded beyond the end that the books held before."""
+
+    portfolio: PortfolioName
+    paid_quote: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerReceipt:
     """Proof that a Settlement is committed. Made only by Ledger.record; needed to acknowledge.
 
-    `contradiction` is the settlement's, or that the books held another end before.
+    `contradiction` is the settlement's, or that the books held another end before; `late` is what
+    it traded since that end, which nobody has counted yet.
     """
 
     client_order_id: ClientOrderId
@@ -171,6 +180,7 @@ class LedgerReceipt:
     paid_quote: Decimal
     recorded_at_ms: int
     contradiction: str | None = None
+    late: LateTrades | None = None
 
 
 def settle(outcome: Outcome, fills: Iterable[Fill]) -> Settlement:

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, update
 
 from rebalancer.errors import BooksDisagree
-from rebalancer.money import plain
+from rebalancer.money import exact, plain
 from rebalancer.order_states import Step, judge_step
 from rebalancer.orders import Order
-from rebalancer.settlement import Accepted, LedgerReceipt, Settlement
+from rebalancer.settlement import Accepted, LateTrades, LedgerReceipt, Settlement
 from resources.postgres_booking import (
     Event,
     Standing,
@@ -108,7 +108,16 @@ def _receipt_of(connection: Connection, judged: _Judged) -> LedgerReceipt:
         paid_quote=row["paid_quote"] if is_stale else settlement.paid_quote,
         recorded_at_ms=judged.at_ms,
         contradiction=judged.contradiction,
+        late=_late_trades(judged),
     )
+
+
+def _late_trades(judged: _Judged) -> LateTrades | None:
+    if judged.step is not Step.CONTRADICTION:
+        return None
+    with exact():
+        more = judged.settlement.paid_quote - judged.standing.row["paid_quote"]
+    return LateTrades(judged.settlement.order.portfolio, more)
 
 
 def _end(connection: Connection, news: Sequence[_Judged]) -> None:

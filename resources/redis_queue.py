@@ -178,7 +178,9 @@ class RedisOrderQueue(OrderQueue):
         order_id, successor = receipt.client_order_id, receipt.successor
         paid = micro_of(receipt.paid_quote)
         next_one = () if successor is None else (*_row(successor), micro_of_order(successor))
-        words = (order_id, self._known_ms, paid, *next_one)
+        late = receipt.late
+        told_late = ("", 0) if late is None else (late.portfolio, micro_of(late.paid_quote))
+        words = (order_id, self._known_ms, paid, *told_late, *next_one)
         return ScriptCall("acknowledge", words, partial(self._replies.turned_away, order_id))
 
     @property

@@ -8,7 +8,7 @@ from rebalancer.errors import BooksDisagree
 from rebalancer.money import to_decimal
 from rebalancer.order_states import OrderState
 from rebalancer.orders import Order
-from rebalancer.settlement import Expired, NotFound, Refused, Settlement, settle
+from rebalancer.settlement import Expired, LateTrades, NotFound, Refused, Settlement, settle
 from tests.contract.books import Books, make_settlement
 from tests.factories import NOW_MS, make_fill, make_order
 
@@ -66,6 +66,10 @@ async def test_an_end_told_late_is_booked_over_the_first_and_told(
     assert f"now it is {late.state} with" in (receipt.contradiction or "")
     assert books.events(ORDER) == [*before, (LATER_MS, late.state, receipt.contradiction)]
     assert receipt.paid_quote == late.paid_quote
+    # What nobody has counted yet, once.
+    more = LateTrades(ORDER.portfolio, late.paid_quote - first.paid_quote)
+    assert receipt.late == more
+    assert (await books.ledger.record(late, now_ms=LATER_MS)).late is None
 
 
 @pytest.mark.parametrize(("first", "late"), LATE)
@@ -76,7 +80,9 @@ async def test_a_contradiction_recorded_twice_is_told_twice_and_booked_once(
     # The same millisecond: both ends must be in the history all the same.
     receipt = await books.ledger.record(late, now_ms=NOW_MS)
     before = snapshot(books)
-    assert await books.ledger.record(late, now_ms=LATER_MS) == receipt
+    again = await books.ledger.record(late, now_ms=LATER_MS)
+    # What came late is to be counted once.
+    assert again == replace(receipt, late=None)
     assert snapshot(books) == before
     assert [state for _, state, _ in books.events(ORDER)] == ["planned", first.state, late.state]
 

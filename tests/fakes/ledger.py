@@ -13,7 +13,7 @@ from rebalancer.money import ZERO, Asset, Symbol, exact, plain
 from rebalancer.order_states import FINAL_STATES, STATES_WITH_FILLS, OrderState, Step, judge_step
 from rebalancer.orders import ClientOrderId, Order, PortfolioName, VenueName
 from rebalancer.reconciliation import Baseline, BookedFill, KnownOrder, KnownOrders
-from rebalancer.settlement import Accepted, Fill, LedgerReceipt, Settlement
+from rebalancer.settlement import Accepted, Fill, LateTrades, LedgerReceipt, Settlement
 from tests.fakes.ledger_controls import FakeControlsBook, Ignored
 from tests.fakes.ledger_entries import Entry, Event
 
@@ -103,7 +103,7 @@ class FakeLedger(FakeControlsBook):
         self._commit()
         order = settlement.order
         booked = self._entries.get(order.client_order_id, Entry(order, OrderState.PLANNED, now_ms))
-        step = self._judge(booked, settlement)
+        step, late_quote = self._judge(booked, settlement), ZERO
         if step is Step.STALE:
             assert booked.settled_at_ms is not None, booked
             return LedgerReceipt(
@@ -119,6 +119,7 @@ class FakeLedger(FakeControlsBook):
             now_ms = booked.settled_at_ms
         else:
             said = _two_ends(booked, settlement) if step is Step.CONTRADICTION else None
+            late_quote = settlement.paid_quote - booked.paid_quote
             contradiction = _joined(said, settlement.contradiction)
             self._plan([order], now_ms)
             self._end(settlement, contradiction, now_ms)
@@ -130,6 +131,7 @@ class FakeLedger(FakeControlsBook):
             paid_quote=settlement.paid_quote,
             recorded_at_ms=now_ms,
             contradiction=contradiction,
+            late=LateTrades(order.portfolio, late_quote) if step is Step.CONTRADICTION else None,
         )
 
     async def read_unsettled(self) -> tuple[BookedOrder, ...]:

@@ -176,6 +176,8 @@ class FakeQueue(OrderQueue):
             self._permits.land(entry.order, entry.sent_at_ms)
             self._turnover.give_back(entry.order)
             self._turnover.add(entry.order.portfolio, micro_of(receipt.paid_quote))
+        elif late := receipt.late:
+            self._turnover.add(late.portfolio, micro_of(late.paid_quote))
         if successor is not None and entry is not None:
             self._add(successor)
             return successor.client_order_id not in self._known

@@ -1,5 +1,6 @@
 """Open orders and turnover of a day: counted in the permit, whoever sends."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,6 +11,7 @@ from rebalancer.orders import Order, PortfolioName
 from rebalancer.ports import OrderQueue
 from rebalancer.queue import Claim, Denied, NotNowReason, SendPermit, Tenure
 from rebalancer.risk import DenialReason
+from rebalancer.settlement import LateTrades
 from tests.contract.order_queue.steps import (
     FAST,
     LEASE_MS,
@@ -142,3 +144,24 @@ def test_an_order_of_a_portfolio_without_settings_is_refused_by_name(
     with pytest.raises(BadConfig, match="gone"):
         queue.permit(open_gate(claim))
     assert queue.depth().in_doubt == 0
+
+
+def test_what_an_order_traded_after_it_had_left_counts_against_the_day(
+    queue: OrderQueue, tenure: Tenure, now_ms: int
+) -> None:
+    enqueue(queue, [make_order()])
+    order = send(queue, tenure, now_ms).order
+    queue.acknowledge(receipt_of(order, paid_quote=Decimal(10)))
+    late = replace(receipt_of(order), late=LateTrades(PORTFOLIO, Decimal(7)))
+    queue.acknowledge(late)
+    assert queue.turnover_quote(PORTFOLIO) == 17
+
+
+def test_what_an_order_traded_late_counts_once_while_the_order_is_here(
+    queue: OrderQueue, tenure: Tenure, now_ms: int
+) -> None:
+    enqueue(queue, [make_order()])
+    order = send(queue, tenure, now_ms).order
+    late = LateTrades(PORTFOLIO, Decimal(7))
+    queue.acknowledge(replace(receipt_of(order, paid_quote=Decimal(17)), late=late))
+    assert queue.turnover_quote(PORTFOLIO) == 17
