@@ -154,8 +154,11 @@ class VenueSettings(SettingsTable):
             CallKind.LOOK_UP: self.look_up_weight,
             CallKind.CANCEL: self.cancel_weight,
         }
+        # Few orders leave at an even distance; of many a second, a hundredth may leave at once.
+        burst = max(1, self.orders_per_second_max // 100)
         return RateLimit(
-            self.orders_per_second_max,
+            self.orders_per_second_max - burst + 1,
+            burst,
             further=(
                 share_minute(weight_max, costs),
                 _share_of_look_ups(weight_max, self.look_up_weight),

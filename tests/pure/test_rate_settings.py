@@ -82,3 +82,13 @@ def test_the_heaviest_calls_fit_the_smallest_budget() -> None:
         cancel_weight=20,
     ).rates()
     assert all(rates.draws(kind) for kind in CallKind)
+
+
+@pytest.mark.parametrize(("limit", "burst"), [(3, 1), (150, 1), (1_000, 10), (10_000, 100)])
+def test_few_orders_leave_one_by_one_and_of_many_a_hundredth_at_once(
+    limit: int, burst: int
+) -> None:
+    rates = VenueSettings(exchange="binance", orders_per_second_max=limit).rates()
+    assert rates.burst == burst
+    # However they leave, no more of them are on their way or just arrived.
+    assert rates.orders_in_a_second_max == limit
