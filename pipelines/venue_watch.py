@@ -78,11 +78,18 @@ class VenueWatch:
             log.warning("venue %s: %s", name, finding.detail)
 
     def _close(self, name: VenueName, why: str, note: str) -> None:
-        self._desk.controls.close_venue(
-            name, why=why, note=note[:NOTE_LENGTH_MAX], for_ms=self._window_ms
-        )
+        self._desk.controls.close_venue(name, why=why, note=shortened(note), for_ms=self._window_ms)
 
     async def _deny(self, name: VenueName, reason: str) -> None:
         desk = self._desk
         halt = denial_of(name, reason, now_ms=desk.clock.now_ms())
         await impose_halt(halt, controls=desk.controls, ledger=desk.ledger, alarm=desk.alarm)
+
+
+def shortened(note: str) -> str:
+    """A note as a window keeps it: whole sentences, or a mark where one is cut."""
+    if len(note) <= NOTE_LENGTH_MAX:
+        return note
+    head = note[: NOTE_LENGTH_MAX - 1]
+    end = head.rfind(". ")
+    return head[: end + 1] if end > 0 else head + "…"

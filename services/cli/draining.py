@@ -114,7 +114,8 @@ def _judge(drained: Drained) -> None:
     if shut := [one for one in drained.open_windows if one.is_announced]:
         told = "; ".join(f"venue {one.venue}: {one.note}" for one in shut)
         raise CommandFailed(
-            f"nothing may be sent yet: {told}. trimtab drain asks again{left}", Exit.UNAVAILABLE
+            f"nothing may be sent yet: {told.rstrip('.')}. trimtab drain asks again{left}",
+            Exit.UNAVAILABLE,
         )
     if drained.left:
         raise CommandFailed(f"{drained.left}; trimtab status says more", Exit.GOAL_MISSED)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.venue_watch import WATCH_MS, WINDOW_MS, VenueWatch
+from pipelines.venue_watch import NOTE_LENGTH_MAX, WATCH_MS, WINDOW_MS, VenueWatch, shortened
 from rebalancer.account import VenueStatus
 from rebalancer.controls import HaltKind, Scope, ScopeKind
 from rebalancer.credentials import UNTOLD, KeyPolicy
@@ -164,3 +164,11 @@ async def test_what_does_not_stop_trading_is_told_and_trading_goes_on(
     assert scene.windows == []
     assert scene.controls.halts() == ()
     assert "does not tell whether the key may trade and withdraw" in caplog.text
+
+
+def test_a_long_note_ends_behind_a_sentence_or_says_that_it_was_cut() -> None:
+    whole = "It did not answer. Check that it runs."
+    assert shortened(whole) == whole
+    assert shortened("It did not answer. " + "Check " * 50) == "It did not answer."
+    cut = shortened("x" * 500)
+    assert (len(cut), cut[-1]) == (NOTE_LENGTH_MAX, "…")
