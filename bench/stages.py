@@ -15,7 +15,7 @@ from rebalancer.drain_line import DrainLine
 from rebalancer.gate import GateOpen
 from rebalancer.orders import VenueName
 from rebalancer.ports import Venue
-from rebalancer.queue import Claim, Denied, InDoubt, NotNow, QueueEmpty, SendPermit, Tenure
+from rebalancer.queue import Claim, Claimed, Denied, NotNow, SendPermit, Tenure
 from rebalancer.settlement import LedgerReceipt, Submission
 
 Marks = dict[str, dict[str, int]]
@@ -37,15 +37,14 @@ class _Timed:
 
 
 class _TimedLine(_Timed):
-    async def claim(
-        self, tenure: Tenure, *, now_ms: int, lease_ms: int
-    ) -> Claim | InDoubt | QueueEmpty:
-        claim: Claim | InDoubt | QueueEmpty = await self._port.claim(
-            tenure, now_ms=now_ms, lease_ms=lease_ms
+    async def claim(self, tenure: Tenure, *, now_ms: int, lease_ms: int, most: int) -> Claimed:
+        claimed: Claimed = await self._port.claim(
+            tenure, now_ms=now_ms, lease_ms=lease_ms, most=most
         )
-        if isinstance(claim, Claim):
-            self._mark(claim.order.client_order_id, CLAIMED)
-        return claim
+        for found in claimed.found:
+            if isinstance(found, Claim):
+                self._mark(found.order.client_order_id, CLAIMED)
+        return claimed
 
     async def permit(self, gate: GateOpen) -> SendPermit | NotNow | Denied:
         self._mark(gate.claim.order.client_order_id, GATED)

@@ -1,44 +1,30 @@
 """One drain session: takes orders from the queue to the books for as long as orders keep coming.
 
-Belongs here: how long a session lives, how many orders are under way at once, when it leaves and
-how it hands over. What happens to one order is `rebalancer.cycle`; this file never touches one.
+Belongs here: how long a session lives, when it leaves and how it hands over. What happens to one
+order is `rebalancer.cycle`, and the orders side by side are `order_flow`; this file touches none.
 
 A session holds a slot of the queue under an epoch. It renews it every second; once it has lost it
 (a stalled process, a second daemon) every permit is refused, so it can only stop.
 """
 
 import asyncio
-from collections import Counter, deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from decimal import Decimal
+from dataclasses import dataclass
 from typing import Any
 
+from pipelines.order_flow import OrderFlow, now
+from pipelines.session_report import SessionReport
 from pipelines.venue_watch import WATCH_MS, VenueWatch
-from rebalancer.booking import book
-from rebalancer.desk import Answered, Desk, Unsettled
-from rebalancer.errors import BadConfig, BadData, LeaseLost, VenueDenied, VenueUnavailable
-from rebalancer.gate import GateHeld
-from rebalancer.halting import denial_of, impose_halt
-from rebalancer.money import ZERO, exact
-from rebalancer.order_states import OrderState
-from rebalancer.orders import Order, VenueName
-from rebalancer.queue import NotNow, NotNowReason, QueueEmpty, Tenure
-from rebalancer.recovery import Recovered, recover_queue
-from rebalancer.sending import send_next
+from rebalancer.desk import Desk
+from rebalancer.errors import LeaseLost
+from rebalancer.queue import Tenure
+from rebalancer.recovery import recover_queue
 from rebalancer.settlement import Settlement
 
 RENEW_MS = 1_000
 TENURE_TTL_MS = 3_000
 PROBE_MS = 1_000
 POLL_MS = 25
-LOOK_MS = 100
-LOOK_MS_MIN = 5
-"""How often a worker looks for orders that it heard nothing of, at least and at most."""
-RECENT_MAX = 200
-PUT_OFF_MAX = 100
-"""How many orders whose venue's budget is spent are put off before the session waits for it: those
-of other venues wait behind them. More would only keep Redis busy, for all of them come back."""
 assert TENURE_TTL_MS >= 3 * RENEW_MS
 """One lost renewal must not cost the session its slot."""
 
@@ -62,27 +48,6 @@ class SessionPolicy:
         assert self.concurrency > 0, self
 
 
-@dataclass(slots=True)
-class SessionReport:
-    """What one session did; `recent` holds its last settlements, not all of them."""
-
-    epoch: int | None = None
-    states: Counter[OrderState] = field(default_factory=Counter)
-    asked_quote: Decimal = ZERO
-    """Worth of what the orders that ended had asked for, at the mid they were planned at."""
-    filled_quote: Decimal = ZERO
-    """Worth of what they filled, at the same mid, so that the two compare."""
-    recent: deque[Settlement] = field(default_factory=lambda: deque(maxlen=RECENT_MAX))
-    unsettled: int = 0
-    last_unsettled: str | None = None
-    held: int = 0
-    last_hold: str | None = None
-    waits: Counter[NotNowReason] = field(default_factory=Counter)
-    """Permits and look-ups that were put off, by reason."""
-    recovered: Recovered | None = None
-    left_because: str = "still running"
-
-
 class DrainSession:
     """Runs once. `stop` asks it to finish what is under way and leave."""
 
@@ -99,9 +64,7 @@ class DrainSession:
         self._policy = policy
         self._on_settled = on_settled
         self._leaving = asyncio.Event()
-        self._active_at = 0.0
-        self._put_off = 0
-        self._unreadable: BadData | BadConfig | None = None
+        self._errors: list[BaseException] = []
         self.report = SessionReport()
 
     def stop(self, reason: str) -> None:
@@ -134,16 +97,14 @@ class DrainSession:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
             self._desk.queue.close_tenure(tenure)
-        if self._unreadable:
-            raise self._unreadable
         return self.report
 
     async def _take_slot(self) -> Tenure | None:
         policy, queue = self._policy, self._desk.queue
-        deadline = _now() + policy.handover_ms / 1_000
+        deadline = now() + policy.handover_ms / 1_000
         while True:
             tenure = queue.open_tenure(policy.slot, owner=policy.owner, ttl_ms=TENURE_TTL_MS)
-            if tenure is not None or _now() >= deadline or self._leaving.is_set():
+            if tenure is not None or now() >= deadline or self._leaving.is_set():
                 return tenure
             await asyncio.sleep(POLL_MS / 1_000)
 
@@ -154,119 +115,41 @@ class DrainSession:
         )
 
     async def _run_until_leaving(self, tenure: Tenure, renewing: asyncio.Task[None]) -> None:
-        self._active_at = _now()
+        flow = OrderFlow(
+            self._desk,
+            self.report,
+            most=self._policy.concurrency,
+            on_settled=self._on_settled,
+            on_ended=self._fail_with,
+        )
+        taking = asyncio.create_task(flow.take(tenure, self._leaving))
         background = [
             renewing,
             asyncio.create_task(self._every(PROBE_MS, self._probe_all)),
             asyncio.create_task(self._every(WATCH_MS, self._watch.look)),
-            asyncio.create_task(self._watch_the_clock()),
+            asyncio.create_task(self._watch_the_clock(flow)),
         ]
-        workers = [asyncio.create_task(self._work(tenure)) for _ in range(self._policy.concurrency)]
+        for task in (taking, *background):
+            task.add_done_callback(self._fail_with)
         try:
-            # A worker ends when the session is leaving or by an error; one error ends them all.
-            done, _ = await asyncio.wait(
-                [*workers, *background], return_when=asyncio.FIRST_COMPLETED
-            )
-            errors = [error for task in done if (error := task.exception())]
-            self.stop(f"error: {errors[0]}" if errors else "finished")
-            # Orders under way are seen through: their clients time out before their leases do, and
-            # the slot is renewed until they are done.
-            ended = await asyncio.gather(*workers, return_exceptions=True)
-            errors += [error for error in ended if isinstance(error, BaseException)]
-            if errors:
-                raise errors[0]
+            # The taking ends when the session is leaving; one error of anything ends all.
+            await asyncio.wait([taking, *background], return_when=asyncio.FIRST_COMPLETED)
+            self.stop("finished")
+            # Orders under way are seen through, and the slot is renewed until they are done.
+            await asyncio.wait([taking])
+            await flow.see_through()
         finally:
-            for task in background:
+            for task in (taking, *background):
                 task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            await asyncio.gather(taking, *background, return_exceptions=True)
+        if error := next(iter(self._errors), flow.unreadable):
+            raise error
 
-    async def _work(self, tenure: Tenure) -> None:
-        while not self._leaving.is_set():
-            wait_ms = await self._step(tenure)
-            if wait_ms:
-                await asyncio.sleep(wait_ms / 1_000)
-
-    async def _step(self, tenure: Tenure) -> int:
-        """Handle at most one order. Returns how long to wait before the next, in ms."""
-        news = self._desk.line.news
-        try:
-            step = await send_next(self._desk, tenure)
-            if isinstance(step, QueueEmpty):
-                return await self._await_orders(step, news)
-            self._active_at = _now()
-            match step:
-                case NotNow():
-                    return self._put_off_by(step)
-                case GateHeld():
-                    self.report.held += 1
-                    self.report.last_hold = step.detail
-                    return 0
-                case Answered():
-                    self._put_off = 0
-                    return await self._book(step, step.claim.order)
-        except LeaseLost:
-            # The order is with another session now, or the whole slot is: the renewal will tell.
-            return POLL_MS
-        except (BadData, BadConfig) as error:
-            # One order that cannot be read or placed: leased, so that it holds nobody up.
-            self._unreadable = error
-            return POLL_MS
-
-    async def _await_orders(self, empty: QueueEmpty, news: int) -> int:
-        now_ms, due_ms = self._desk.clock.now_ms(), empty.next_at_ms
-        for_ms = LOOK_MS if due_ms is None else min(LOOK_MS, max(LOOK_MS_MIN, due_ms - now_ms))
-        await self._desk.line.await_news(since=news, for_ms=for_ms)
-        return 0
-
-    def _put_off_by(self, wait: NotNow) -> int:
-        """The order is put off itself. A spent rate is spent for all others of its venue too."""
-        self.report.waits[wait.reason] += 1
-        if wait.reason is not NotNowReason.RATE_SPENT:
-            return 0
-        self._put_off += 1
-        if len(self._desk.venues) > 1 and self._put_off < PUT_OFF_MAX:
-            return 0
-        self._put_off = 0
-        return min(wait.retry_after_ms, PROBE_MS)
-
-    async def _book(self, answered: Answered, order: Order) -> int:
-        try:
-            booked = await book(self._desk, answered)
-        except (VenueUnavailable, VenueDenied, BadData) as error:
-            # Reading back failed; the order stays in doubt and is looked up when its lease ends.
-            self._note_unsettled(order, str(error))
-            if isinstance(error, VenueDenied):
-                await self._halt(order.venue, str(error))
-                return 0
-            if isinstance(error, VenueUnavailable):
-                return min(error.retry_after_ms, PROBE_MS)
-            self._unreadable = error
-            return 0
-        self._active_at = _now()
-        if isinstance(booked, Unsettled):
-            self._note_unsettled(order, booked.reason)
-            return 0
-        self._count(booked)
-        self.report.recent.append(booked)
-        self._on_settled(booked)
-        return 0
-
-    async def _halt(self, venue: VenueName, reason: str) -> None:
-        """The venue rejects the key: nothing more goes there, and the other venues trade on."""
-        desk = self._desk
-        halt = denial_of(venue, reason, now_ms=desk.clock.now_ms())
-        await impose_halt(halt, controls=desk.controls, ledger=desk.ledger, alarm=desk.alarm)
-
-    def _count(self, booked: Settlement) -> None:
-        report, mid = self.report, booked.order.arrival_mid_quote
-        report.states[booked.state] += 1
-        with exact():
-            report.asked_quote += booked.order.amount_base * mid
-            report.filled_quote += booked.filled_base * mid
-
-    def _note_unsettled(self, order: Order, reason: str) -> None:
-        self.report.unsettled += 1
-        self.report.last_unsettled = f"{order.client_order_id[:8]} {order.symbol}: {reason}"
+    def _fail_with(self, task: asyncio.Task[None]) -> None:
+        """The first error of anything ends the session, and is what it ends with."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._errors.append(error)
+            self.stop(f"error: {error}")
 
     async def _renew(self, tenure: Tenure) -> None:
         try:
@@ -277,24 +160,19 @@ class DrainSession:
     async def _probe_all(self) -> None:
         await asyncio.gather(*(venue.probe() for venue in self._desk.venues.values()))
 
-    async def _watch_the_clock(self) -> None:
-        deadline = _now() + self._policy.budget_ms / 1_000
+    async def _watch_the_clock(self, flow: OrderFlow) -> None:
+        policy, begun = self._policy, now()
         while not self._leaving.is_set():
             await asyncio.sleep(POLL_MS / 1_000)
-            if _now() >= deadline:
+            if now() - begun >= policy.budget_ms / 1_000:
                 self.stop("its time is up")
-            elif self._is_idle() and _now() - self._active_at >= self._policy.idle_ms / 1_000:
+            elif now() - flow.active_at >= policy.idle_ms / 1_000 and self._is_empty():
                 self.stop("idle")
 
-    def _is_idle(self) -> bool:
+    def _is_empty(self) -> bool:
         return self._desk.queue.depth().is_empty
 
     async def _every(self, period_ms: int, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
             await asyncio.sleep(period_ms / 1_000)
             await act()
-
-
-def _now() -> float:
-    """Seconds that never go backwards; for waiting only, never for judging an order."""
-    return asyncio.get_running_loop().time()

@@ -16,7 +16,8 @@ from pydantic import Field
 from assets.charts import table_md
 from assets.checks import OWNERS
 from assets.execution import FILL_COLUMNS, fills_metadata
-from pipelines.drain_session import DrainSession, SessionPolicy, SessionReport
+from pipelines.drain_session import DrainSession, SessionPolicy
+from pipelines.session_report import SessionReport
 from pipelines.venue_watch import VenueWatch
 from rebalancer.desk import Desk
 from rebalancer.ports import Alarm, Clock

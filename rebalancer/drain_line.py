@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 
 from rebalancer.gate import GateOpen
-from rebalancer.queue import Claim, Denied, InDoubt, NotNow, QueueEmpty, SendPermit, Tenure
+from rebalancer.queue import Claim, Claimed, Denied, InDoubt, NotNow, SendPermit, Tenure
 from rebalancer.settlement import LedgerReceipt
 
 
@@ -15,14 +15,19 @@ class DrainLine(ABC):
     """
 
     @abstractmethod
-    async def claim(
-        self, tenure: Tenure, *, now_ms: int, lease_ms: int
-    ) -> Claim | InDoubt | QueueEmpty:
-        """Lease the most urgent order; see OrderQueue."""
+    async def claim(self, tenure: Tenure, *, now_ms: int, lease_ms: int, most: int) -> Claimed:
+        """Lease the most urgent orders, in one step; see OrderQueue.
+
+        An order that cannot be read is leased all the same, so that it holds nobody up.
+        """
 
     @abstractmethod
     async def permit(self, gate: GateOpen) -> SendPermit | NotNow | Denied:
         """Mark the order sent and hand out its only permit; see OrderQueue."""
+
+    @abstractmethod
+    async def release(self, claim: Claim | InDoubt, *, retry_at_ms: int) -> None:
+        """Give a claim back; see OrderQueue."""
 
     @abstractmethod
     async def acknowledge(self, receipt: LedgerReceipt) -> bool:

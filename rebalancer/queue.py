@@ -11,6 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
 
+from rebalancer.errors import BadData
 from rebalancer.orders import Order, PortfolioName
 from rebalancer.risk import DenialReason
 
@@ -74,6 +75,17 @@ class QueueEmpty:
     """Nothing may be claimed now; `next_at_ms` is when something might be, if known."""
 
     next_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What was claimed in one step, the most urgent first; BadData is an order nobody can read.
+
+    `empty` is told when there was nothing more to claim.
+    """
+
+    found: tuple[Claim | InDoubt | BadData, ...]
+    empty: QueueEmpty | None
 
 
 @dataclass(frozen=True, slots=True)

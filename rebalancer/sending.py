@@ -1,4 +1,4 @@
-"""The send step of the walk: claim, gate, permit, submit; or the look-up of an order in doubt."""
+"""The send step of the walk: claim; then gate, permit, submit, or the look-up of one in doubt."""
 
 from dataclasses import replace
 from typing import assert_never
@@ -8,11 +8,11 @@ from rebalancer.gate import GateExpired, GateHeld, GateOpen, judge_conditions
 from rebalancer.queue import (
     CallKind,
     Claim,
+    Claimed,
     Denied,
     InDoubt,
     NotNow,
     NotNowReason,
-    QueueEmpty,
     Tenure,
 )
 from rebalancer.settlement import Expired
@@ -22,30 +22,34 @@ PERMIT_MS = 500
 were held up together on their way out would arrive together."""
 
 
-async def send_next(desk: Desk, tenure: Tenure) -> Answered | GateHeld | NotNow | QueueEmpty:
-    """Take one order through the gate to the venue, or look up one left in doubt.
+async def claim_next(desk: Desk, tenure: Tenure, *, most: int) -> Claimed:
+    """Take up to `most` orders out of the queue, each for `advance` to go on with.
+
+    Raises:
+        LeaseLost: the tenure has passed to another session.
+        QueueLost: Redis has lost the queue. Recover it, then go on.
+    """
+    now_ms = desk.clock.now_ms()
+    return await desk.line.claim(tenure, now_ms=now_ms, lease_ms=desk.lease_ms, most=most)
+
+
+async def advance(desk: Desk, claim: Claim | InDoubt) -> Answered | GateHeld | NotNow:
+    """Take a claimed order through the gate to the venue, or look up one left in doubt.
 
     Raises:
         LeaseLost: the tenure or the claim has passed to another session. Stop touching it.
         QueueLost: Redis has lost the queue. Recover it, then go on.
     """
+    if isinstance(claim, InDoubt):
+        return await _look_up(desk, claim)
     now_ms = desk.clock.now_ms()
-    claim = await desk.line.claim(tenure, now_ms=now_ms, lease_ms=desk.lease_ms)
-    match claim:
-        case QueueEmpty():
-            return claim
-        case InDoubt():
-            return await _look_up(desk, claim)
-        case Claim():
-            verdict = await _judge(desk, claim, now_ms)
-        case _:
-            assert_never(claim)
+    verdict = await _judge(desk, claim, now_ms)
     match verdict:
         case GateExpired():
             desk.queue.retire(claim)
             return Answered(claim, Expired(claim.order))
         case GateHeld(retry_after_ms=wait_ms):
-            desk.queue.release(claim, retry_at_ms=now_ms + wait_ms)
+            await desk.line.release(claim, retry_at_ms=now_ms + wait_ms)
             return verdict
         case GateOpen():
             return await _send(desk, verdict)
@@ -90,7 +94,7 @@ async def _send(desk: Desk, gate: GateOpen) -> Answered | NotNow:
             return Answered(gate.claim, Expired(gate.claim.order, permit.detail))
         case NotNow():
             retry_at_ms = desk.clock.now_ms() + permit.retry_after_ms
-            desk.queue.release(gate.claim, retry_at_ms=retry_at_ms)
+            await desk.line.release(gate.claim, retry_at_ms=retry_at_ms)
             return permit
         case Denied():
             desk.queue.retire(gate.claim)

@@ -1,13 +1,12 @@
 """Calls that come while one is under way go together next: one commit, or one trip, for all.
 
 A disk or a server makes everybody wait as long, whether for one or for many. Nobody waits for
-company: a call that comes alone goes at once, alone. The work itself runs in a thread, so the event
-loop goes on meanwhile. What the work is, is the caller's to say.
+company: a call that comes alone goes at once, alone. What the work is, is the caller's to say.
 """
 
 import asyncio
 from asyncio import AbstractEventLoop, Future, Task
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
@@ -35,7 +34,7 @@ class Gathering(Generic[Ask, Told]):
 
     def __init__(
         self,
-        work: Callable[[Sequence[Ask]], Sequence[Told | Exception]],
+        work: Callable[[Sequence[Ask]], Awaitable[Sequence[Told | Exception]]],
         *,
         most: int,
         name_of: Callable[[Ask], Hashable] = id,
@@ -56,7 +55,7 @@ class Gathering(Generic[Ask, Told]):
     async def _see_to(self, line: _Line[Ask, Told]) -> None:
         while group := self._take_group(line):
             try:
-                told = await asyncio.to_thread(self._work, [ask for ask, _ in group])
+                told = await self._work([ask for ask, _ in group])
             except Exception as error:  # The work as a whole: whoever waits must hear of it.
                 told = [error for _ in group]
             for (_, answer), one in zip(group, told, strict=True):

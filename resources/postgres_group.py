@@ -1,5 +1,6 @@
 """Group commit: settlements that come while one transaction is under way share the next."""
 
+import asyncio
 from collections.abc import Sequence
 
 from sqlalchemy import Engine
@@ -20,7 +21,7 @@ class SettlementWriter:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._gathering = Gathering(
-            self._book,
+            self._book_beside,
             most=GROUP_MAX,
             # One transaction locks each row once.
             name_of=lambda brought: brought.settlement.order.client_order_id,
@@ -29,6 +30,10 @@ class SettlementWriter:
     async def record(self, settlement: Settlement, *, now_ms: int) -> LedgerReceipt:
         """Return once the settlement is committed. Raises as `settle_orders` does."""
         return await self._gathering.join(ToBook(settlement, now_ms))
+
+    async def _book_beside(self, brought: Sequence[ToBook]) -> list[LedgerReceipt | Exception]:
+        # In a thread: the driver waits for the server, and the event loop must go on.
+        return await asyncio.to_thread(self._book, brought)
 
     def _book(self, brought: Sequence[ToBook]) -> list[LedgerReceipt | Exception]:
         try:

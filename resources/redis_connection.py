@@ -46,10 +46,15 @@ def open_redis(url: str) -> Redis:
 
 
 @asynccontextmanager
-async def open_async_redis(url: str) -> AsyncIterator[AsyncRedis]:
-    """A client for one event loop, without a limit for how long an answer takes: for listening."""
+async def open_async_redis(
+    url: str, *, answer_seconds: float | None = ANSWER_SECONDS
+) -> AsyncIterator[AsyncRedis]:
+    """A client for one event loop. For listening, without a limit for how long an answer takes."""
     client = AsyncRedis.from_url(
-        url, socket_connect_timeout=CONNECT_SECONDS, retry=AsyncRetry(NoBackoff(), 0)
+        url,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=answer_seconds,
+        retry=AsyncRetry(NoBackoff(), 0),
     )
     try:
         yield client
@@ -57,7 +62,7 @@ async def open_async_redis(url: str) -> AsyncIterator[AsyncRedis]:
         await client.aclose()
 
 
-def place_of(client: Redis) -> str:
+def place_of(client: Redis | AsyncRedis) -> str:
     """Where the client's server is, without the password."""
     options = client.connection_pool.connection_kwargs
     if path := options.get("path"):
@@ -66,7 +71,7 @@ def place_of(client: Redis) -> str:
 
 
 @contextmanager
-def redis_errors(client: Redis, *, keys: str) -> Iterator[None]:
+def redis_errors(client: Redis | AsyncRedis, *, keys: str) -> Iterator[None]:
     """Turn what Redis raises into StoreUnavailable, or into BadData when it is what it holds.
 
     Args:
@@ -89,7 +94,7 @@ def redis_errors(client: Redis, *, keys: str) -> Iterator[None]:
         raise _unavailable(client, problem) from problem
 
 
-def _unavailable(client: Redis, problem: RedisError) -> StoreUnavailable:
+def _unavailable(client: Redis | AsyncRedis, problem: RedisError) -> StoreUnavailable:
     return StoreUnavailable(
         f"Redis at {place_of(client)} does not answer as it should ({problem}). Check that it "
         "runs, takes writes and accepts the password in TRIMTAB_REDIS_URL."

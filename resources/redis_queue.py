@@ -22,7 +22,6 @@ begun last, so nobody ever meets a queue that is half filled.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any
 
 from redis import Redis
 
@@ -34,6 +33,7 @@ from rebalancer.ports import OrderQueue
 from rebalancer.queue import (
     CallKind,
     Claim,
+    Claimed,
     Denied,
     Generation,
     InDoubt,
@@ -127,16 +127,26 @@ class RedisOrderQueue(OrderQueue):
         return frozenset(added)
 
     def claim(self, tenure: Tenure, *, now_ms: int, lease_ms: int) -> Claim | InDoubt | QueueEmpty:
-        return self._scripts.ask(self.claiming(tenure, now_ms=now_ms, lease_ms=lease_ms))
+        call = self.claiming(tenure, now_ms=now_ms, lease_ms=lease_ms, most=1)
+        match self._scripts.ask(call):
+            case Claimed(found=(BadData() as error,)):
+                raise error
+            case Claimed(found=(Claim() | InDoubt() as claim,)):
+                return claim
+            case Claimed(empty=QueueEmpty() as empty):
+                return empty
+            case claimed:
+                raise AssertionError(claimed)
 
     def claiming(
-        self, tenure: Tenure, *, now_ms: int, lease_ms: int
-    ) -> ScriptCall[Claim | InDoubt | QueueEmpty]:
-        """What `claim` asks of Redis, for many to be asked at once."""
+        self, tenure: Tenure, *, now_ms: int, lease_ms: int, most: int
+    ) -> ScriptCall[Claimed]:
+        """What Redis is asked for to claim up to `most` orders."""
         assert lease_ms > 0, lease_ms
+        assert 0 < most <= BATCH_MAX, most
         until_ms = now_ms + lease_ms
-        words = (tenure.slot, tenure.epoch, now_ms, until_ms, token_of(tenure, until_ms))
-        return ScriptCall("claim", words, partial(self._replies.claim, tenure, until_ms))
+        words = (tenure.slot, tenure.epoch, now_ms, until_ms, token_of(tenure, until_ms), most)
+        return ScriptCall("claim", words, partial(self._replies.claimed, tenure, until_ms))
 
     def permit(self, gate: GateOpen) -> SendPermit | NotNow | Denied:
         return self._scripts.ask(self.permitting(gate))
@@ -164,6 +174,10 @@ class RedisOrderQueue(OrderQueue):
     def release(self, claim: Claim | InDoubt, *, retry_at_ms: int) -> None:
         self._give_back("release", claim, retry_at_ms)
 
+    def releasing(self, claim: Claim | InDoubt, *, retry_at_ms: int) -> ScriptCall[None]:
+        """What `release` asks of Redis, for many to be asked at once."""
+        return self._giving_back("release", claim, retry_at_ms)
+
     def return_unsent(self, claim: Claim, *, retry_at_ms: int) -> None:
         self._give_back("return_unsent", claim, retry_at_ms)
 
@@ -188,9 +202,10 @@ class RedisOrderQueue(OrderQueue):
         """Where the scripts tell that orders came."""
         return self._scripts.key("news")
 
-    def ask_together(self, calls: Sequence[ScriptCall[Any]]) -> list[Any]:
-        """Several of these at once: one trip, and each has its answer or its own exception."""
-        return self._scripts.ask_together(calls)
+    @property
+    def scripts(self) -> QueueScripts:
+        """What asks Redis, for those that ask many things at once."""
+        return self._scripts
 
     def live_orders(self, portfolio: PortfolioName) -> tuple[Order, ...]:
         _, *found = self._scripts.run("live_orders", portfolio)
@@ -244,12 +259,15 @@ class RedisOrderQueue(OrderQueue):
         self._scripts.run("close_tenure", tenure.slot, tenure.epoch)
 
     def _give_back(self, script: str, claim: Claim | InDoubt, retry_at_ms: int) -> None:
+        self._scripts.ask(self._giving_back(script, claim, retry_at_ms))
+
+    def _giving_back(
+        self, script: str, claim: Claim | InDoubt, retry_at_ms: int
+    ) -> ScriptCall[None]:
         assert retry_at_ms >= 0, retry_at_ms
         order_id = claim.order.client_order_id
-        token = token_of(claim.tenure, claim.lease_until_ms)
-        reply = self._scripts.run(script, order_id, token, retry_at_ms)
-        if texts(reply)[0] in ("lost", "corrupt"):
-            raise self._replies.refusal(order_id, reply)
+        words = (order_id, token_of(claim.tenure, claim.lease_until_ms), retry_at_ms)
+        return ScriptCall(script, words, partial(self._replies.given_back, order_id))
 
 
 def _row(order: Order) -> tuple[str, str, str]:

@@ -4,9 +4,12 @@ Belongs here: turning words from Redis into values and errors of ours. Which scr
 with what, is not met here.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 from rebalancer.errors import BadData, LeaseLost
 from rebalancer.orders import Order
-from rebalancer.queue import Claim, InDoubt, QueueEmpty, Tenure
+from rebalancer.queue import Claim, Claimed, InDoubt, QueueEmpty, Tenure
 from resources.order_codec import AT_MS_MAX, decode_order
 from resources.redis_scripts import QueueScripts, Reply, texts
 
@@ -41,14 +44,24 @@ class Replies:
             )
         return int(digits)
 
-    def claim(self, tenure: Tenure, until_ms: int, reply: Reply) -> Claim | InDoubt | QueueEmpty:
+    def claimed(self, tenure: Tenure, until_ms: int, reply: Sequence[Any]) -> Claimed:
+        if reply == [b"lost"]:
+            raise LeaseLost(f"slot {tenure.slot} has passed to a later owner than {tenure}")
+        found: list[Claim | InDoubt | BadData] = []
+        for one in reply[1:]:
+            match texts(one):
+                case ["empty"]:
+                    return Claimed(tuple(found), QueueEmpty())
+                case ["empty", next_at]:
+                    return Claimed(tuple(found), QueueEmpty(next_at_ms=self.count(next_at)))
+            try:
+                found.append(self._claim(tenure, until_ms, one))
+            except BadData as error:
+                found.append(error)
+        return Claimed(tuple(found), None)
+
+    def _claim(self, tenure: Tenure, until_ms: int, reply: Reply) -> Claim | InDoubt:
         match texts(reply):
-            case ["lost"]:
-                raise LeaseLost(f"slot {tenure.slot} has passed to a later owner than {tenure}")
-            case ["empty"]:
-                return QueueEmpty()
-            case ["empty", next_at]:
-                return QueueEmpty(next_at_ms=self.count(next_at))
             case ["claim", order_id, _, tries]:
                 order = self.order(order_id, reply[2])
                 return Claim(order, tenure, until_ms, self.count(tries))
@@ -62,6 +75,11 @@ class Replies:
                     sent_at_ms=self.count(sent_at_ms) or order.planned_at_ms,
                 )
         raise self.corrupt(reply)
+
+    def given_back(self, order_id: str, reply: Reply) -> None:
+        """See that a claim was still ours to give back."""
+        if texts(reply)[0] in ("lost", "corrupt"):
+            raise self.refusal(order_id, reply)
 
     def turned_away(self, order_id: str, reply: Reply) -> bool:
         """Whether the successor of an order that was acknowledged was not queued."""

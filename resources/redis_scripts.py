@@ -27,14 +27,13 @@ decimals is exact, and no call reads more than it moves: at most 100 orders, wha
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from redis import Redis
-from redis.exceptions import NoScriptError
 
-from rebalancer.errors import QueueLost, RebalancerError
+from rebalancer.errors import QueueLost
 from resources.redis_connection import place_of, redis_errors
 
 FOLDER = Path(__file__).parent / "lua"
@@ -100,7 +99,7 @@ class QueueScripts:
             QueueLost: the step needs a queue that has lost nothing.
             BadData: a key holds what this program never writes.
         """
-        with redis_errors(self._client, keys=f"{self._prefix}:*"):
+        with redis_errors(self._client, keys=self.all_keys):
             reply = self._scripts[name](keys=self._keys, args=list(args))
         return self._require_whole(reply)
 
@@ -108,38 +107,18 @@ class QueueScripts:
         """Run one script and read its reply. Raises as `run` and `call.read` do."""
         return call.read(self.run(call.script, *call.args))
 
-    def ask_together(self, calls: Sequence[ScriptCall[Any]]) -> list[Any]:
-        """Run several scripts in one trip; each has its answer, or the exception `ask` would raise.
+    def command(self, call: ScriptCall[Any], *, is_taught: bool) -> tuple[str | int | bytes, ...]:
+        """The words that run one script: by its name where Redis was taught it, or by its text."""
+        script = self._scripts[call.script]
+        how = ("EVALSHA", script.sha) if is_taught else ("EVAL", read_script(call.script))
+        return *how, len(self._keys), *self._keys, *call.args
 
-        They run one after the other, in their order, and are no transaction.
-        """
-        if len(calls) == 1:
-            return [self._answer(lambda: self.ask(calls[0]))]
-        pipeline = self._client.pipeline(transaction=False)
-        for call in calls:
-            sha = self._scripts[call.script].sha
-            pipeline.evalsha(sha, len(self._keys), *self._keys, *call.args)
-        with redis_errors(self._client, keys=f"{self._prefix}:*"):
-            replies = pipeline.execute(raise_on_error=False)
-        return [
-            self._answer(partial(self._read, call, reply))
-            for call, reply in zip(calls, replies, strict=True)
-        ]
-
-    def _read(self, call: ScriptCall[Answer], reply: Any) -> Answer:
-        if isinstance(reply, NoScriptError):
-            # A server that was started anew knows no script; this one did not run.
-            return self.ask(call)
-        with redis_errors(self._client, keys=f"{self._prefix}:*"):
+    def answer(self, call: ScriptCall[Answer], reply: Any) -> Answer:
+        """What a reply to `command` means. Raises as `ask` does; the reply may be an error."""
+        with redis_errors(self._client, keys=self.all_keys):
             if isinstance(reply, Exception):
                 raise reply
         return call.read(self._require_whole(reply))
-
-    def _answer(self, asked: Callable[[], Any]) -> Any:
-        try:
-            return asked()
-        except RebalancerError as error:
-            return error
 
     def _require_whole(self, reply: Any) -> Reply:
         assert isinstance(reply, list), reply
@@ -155,6 +134,11 @@ class QueueScripts:
             "queue is filled again from PostgreSQL, which every start of a drain does: run "
             "`trimtab drain`, or let the sensor launch one."
         )
+
+    @property
+    def all_keys(self) -> str:
+        """The keys, as a person would look for them."""
+        return f"{self._prefix}:*"
 
     def key(self, part: str) -> str:
         """The full name of one key."""

@@ -1,17 +1,25 @@
--- ARGV: slot, epoch, now_ms, lease_until_ms, token.
-local now, lease_until, token = ARGV[3], ARGV[4], ARGV[5]
+-- ARGV: slot, epoch, now_ms, lease_until_ms, token, the most orders to take.
+--
+-- Answers {'claimed', one of what was taken, …}; the last is {'empty', …} when there was nothing more.
+local now, lease_until, token, most = ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local answer = {'claimed'}
 
 local function first_due(key, count)
   return redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, count)
 end
 
+local function left()
+  return most - (#answer - 1)
+end
+
 local function take_in_doubt()
-  local id = first_due(SENT, 1)[1]
-  if not id then return nil end
-  redis.call('ZADD', SENT, lease_until, id)
-  redis.call('HSET', CLAIMS, id, token)
-  return {'in_doubt', id, redis.call('HGET', ORDERS, id), redis.call('HGET', ABSENCES, id) or 0,
-    redis.call('HGET', SENT_AT, id) or 0}
+  for _, id in ipairs(first_due(SENT, left())) do
+    redis.call('ZADD', SENT, lease_until, id)
+    redis.call('HSET', CLAIMS, id, token)
+    local absences, sent_at = redis.call('HGET', ABSENCES, id), redis.call('HGET', SENT_AT, id)
+    local text = redis.call('HGET', ORDERS, id)
+    table.insert(answer, {'in_doubt', id, text, absences or 0, sent_at or 0})
+  end
 end
 
 -- A lease that ran out and a rest that is over end alike: the order waits again, as urgent as ever.
@@ -19,12 +27,15 @@ local function take_back_due()
   for _, id in ipairs(first_due(LATER, MOVES_MAX)) do
     local rank = redis.call('HGET', RANKS, id)
     redis.call('HDEL', CLAIMS, id)
-    if not rank then
+    if rank then
+      redis.call('ZREM', LATER, id)
+      redis.call('ZADD', READY, 0, rank)
+    else
+      -- Leased like a text that is none of ours: it is reported, and holds nobody up.
       redis.call('ZADD', LATER, lease_until, id)
-      return {'corrupt', id, redis.call('HGET', ORDERS, id)}
+      table.insert(answer, {'corrupt', id, redis.call('HGET', ORDERS, id)})
+      if left() <= 0 then return end
     end
-    redis.call('ZREM', LATER, id)
-    redis.call('ZADD', READY, 0, rank)
   end
 end
 
@@ -40,19 +51,21 @@ end
 
 local function take_ready()
   for _ = 1, MOVES_MAX do
-    local rank = redis.call('ZRANGE', READY, 0, 0)[1]
-    if not rank then return nil end
+    local rank = left() > 0 and redis.call('ZRANGE', READY, 0, 0)[1]
+    if not rank then return end
     local id = string.sub(rank, 61)
     local order, text = read(id)
     redis.call('ZREM', READY, rank)
     if order and must_wait_for_sells(order) then
       park(order, rank)
     else
-      -- A text that is none of ours is leased too: it is reported, and holds nobody up.
       redis.call('ZADD', LATER, lease_until, id)
-      if not order then return {'corrupt', id, text} end
-      redis.call('HSET', CLAIMS, id, token)
-      return {'claim', id, text, redis.call('HGET', TRIES, id) or 0}
+      if order then
+        redis.call('HSET', CLAIMS, id, token)
+        table.insert(answer, {'claim', id, text, redis.call('HGET', TRIES, id) or 0})
+      else
+        table.insert(answer, {'corrupt', id, text})
+      end
     end
   end
 end
@@ -68,7 +81,9 @@ end
 
 if is_lost() then return {'no_generation'} end
 if not is_current(ARGV[1], ARGV[2]) then return {'lost'} end
-local taken = take_in_doubt() or take_back_due()
-if taken then return taken end
-wake_some()
-return take_ready() or {'empty', next_at()}
+take_in_doubt()
+if left() > 0 then take_back_due() end
+if left() > 0 then wake_some() end
+take_ready()
+if left() > 0 then table.insert(answer, {'empty', next_at()}) end
+return answer

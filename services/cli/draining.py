@@ -20,7 +20,7 @@ from services.cli.maintenance import show_windows, window_json
 from services.cli.terminal import counted, print_json, say, step
 
 if TYPE_CHECKING:
-    from pipelines.drain_session import SessionReport
+    from pipelines.session_report import SessionReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dagster._core.execution.execute_in_process_result import ExecuteInProcessResult
     from dagster_shared.error import SerializableErrorInfo
 
-    from pipelines.drain_session import SessionReport
+    from pipelines.session_report import SessionReport
 
 IDLE_MS = 400
 """A person waits for this drain: it leaves as soon as nothing is left to do."""

@@ -3,9 +3,19 @@
 import asyncio
 
 from rebalancer.drain_line import DrainLine
+from rebalancer.errors import BadData
 from rebalancer.gate import GateOpen
 from rebalancer.ports import OrderQueue
-from rebalancer.queue import Claim, Denied, InDoubt, NotNow, QueueEmpty, SendPermit, Tenure
+from rebalancer.queue import (
+    Claim,
+    Claimed,
+    Denied,
+    InDoubt,
+    NotNow,
+    QueueEmpty,
+    SendPermit,
+    Tenure,
+)
 from rebalancer.settlement import LedgerReceipt
 
 LOOK_MS = 10
@@ -17,13 +27,24 @@ class OneByOne(DrainLine):
     def __init__(self, queue: OrderQueue) -> None:
         self._queue = queue
 
-    async def claim(
-        self, tenure: Tenure, *, now_ms: int, lease_ms: int
-    ) -> Claim | InDoubt | QueueEmpty:
-        return self._queue.claim(tenure, now_ms=now_ms, lease_ms=lease_ms)
+    async def claim(self, tenure: Tenure, *, now_ms: int, lease_ms: int, most: int) -> Claimed:
+        found: list[Claim | InDoubt | BadData] = []
+        while len(found) < most:
+            try:
+                claim = self._queue.claim(tenure, now_ms=now_ms, lease_ms=lease_ms)
+            except BadData as error:
+                found.append(error)
+                continue
+            if isinstance(claim, QueueEmpty):
+                return Claimed(tuple(found), claim)
+            found.append(claim)
+        return Claimed(tuple(found), None)
 
     async def permit(self, gate: GateOpen) -> SendPermit | NotNow | Denied:
         return self._queue.permit(gate)
+
+    async def release(self, claim: Claim | InDoubt, *, retry_at_ms: int) -> None:
+        self._queue.release(claim, retry_at_ms=retry_at_ms)
 
     async def acknowledge(self, receipt: LedgerReceipt) -> bool:
         return self._queue.acknowledge(receipt)

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from pipelines.drain_session import DrainSession, SessionPolicy, SessionReport
+from pipelines.drain_session import DrainSession, SessionPolicy
+from pipelines.session_report import SessionReport
 from pipelines.venue_watch import VenueWatch
 from rebalancer.credentials import KeyPolicy
 from rebalancer.desk import Desk

@@ -7,8 +7,8 @@ from rebalancer.desk import Answered, Desk, Unsettled
 from rebalancer.gate import GateHeld, GatePolicy
 from rebalancer.ledger import Ledger
 from rebalancer.ports import Alarm, OrderQueue, TradingControls, Venue
-from rebalancer.queue import NotNow, QueueEmpty, Tenure
-from rebalancer.sending import send_next
+from rebalancer.queue import Claim, InDoubt, NotNow, QueueEmpty, Tenure
+from rebalancer.sending import advance, claim_next
 from rebalancer.settlement import Settlement
 from tests.factories import VENUE
 from tests.fakes.alarm import RecordingAlarm
@@ -58,6 +58,16 @@ async def take_step(desk: Desk, tenure: Tenure) -> Step | QueueEmpty:
     """Send or look up one order, and book what was answered."""
     sent = await send_next(desk, tenure)
     return await book(desk, sent) if isinstance(sent, Answered) else sent
+
+
+async def send_next(desk: Desk, tenure: Tenure) -> Answered | GateHeld | NotNow | QueueEmpty:
+    """Claim one order, and send it or look it up."""
+    claimed = await claim_next(desk, tenure, most=1)
+    match claimed.found:
+        case (Claim() | InDoubt() as claim,):
+            return await advance(desk, claim)
+    assert claimed.empty is not None, claimed
+    return claimed.empty
 
 
 async def drain(desk: Desk, tenure: Tenure, clock: FakeClock) -> list[Step]:

@@ -18,7 +18,6 @@ from rebalancer.money import Asset
 from rebalancer.order_states import OrderState
 from rebalancer.orders import Order
 from rebalancer.queue import SendPermit
-from rebalancer.sending import send_next
 from rebalancer.settlement import Accepted, NotFound, settle
 from tests.factories import (
     CASH,
@@ -39,7 +38,7 @@ from tests.fakes.ledger import FakeLedger
 from tests.fakes.ledger_controls import Ignored
 from tests.fakes.queue import FakeQueue
 from tests.fakes.venue import FakeVenue
-from tests.logic.session import drain, make_desk, open_tenure, take_step
+from tests.logic.session import drain, make_desk, open_tenure, send_next, take_step
 from tests.logic.small_exchange import SmallExchange
 
 BTC = make_symbol("BTC")

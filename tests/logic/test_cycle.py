@@ -20,7 +20,6 @@ from rebalancer.money import Asset, Symbol
 from rebalancer.order_states import OrderState
 from rebalancer.orders import VenueName
 from rebalancer.plan import Plan, SkipReason
-from rebalancer.sending import send_next
 from rebalancer.settlement import Settlement
 from rebalancer.snapshot import Freshness
 from tests.factories import (
@@ -40,7 +39,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
 from tests.fakes.venue import Answer, FakeVenue
-from tests.logic.session import drain, make_desk, open_tenure, take_step
+from tests.logic.session import drain, make_desk, open_tenure, send_next, take_step
 
 BTC, ETH = make_symbol("BTC"), make_symbol("ETH")
 TARGETS = TargetWeights({BTC.base: 4_000, ETH.base: 4_000, CASH: 2_000})

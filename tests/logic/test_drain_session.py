@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from pipelines.drain_session import PUT_OFF_MAX
+from pipelines.order_flow import PUT_OFF_MAX
 from rebalancer.errors import (
     BadData,
     RebalancerError,
@@ -245,7 +245,7 @@ async def test_while_every_budget_is_spent_the_queue_is_not_asked_without_end() 
     many = [make_order(f"A{number}") for number in range(2 * PUT_OFF_MAX)]
     queue = FakeQueue(clock, rates={VENUE: RateLimit(1, 1), OTHER: RateLimit(1)}, orders=many)
     desk = desk_of_two(spent, SmallExchange(), queue, clock)
-    report = await in_time(make_session(desk, budget_ms=200, concurrency=1).run())
+    report = await in_time(make_session(desk, budget_ms=800, concurrency=1).run())
     assert len(spent.sends) == 1
     assert report.waits[NotNowReason.RATE_SPENT] == PUT_OFF_MAX
 

@@ -16,7 +16,6 @@ from rebalancer.gate import GateOpen
 from rebalancer.order_states import OrderState
 from rebalancer.orders import Order
 from rebalancer.queue import Claim, Denied, NotNow, NotNowReason, SendPermit
-from rebalancer.sending import send_next
 from rebalancer.settlement import LedgerReceipt
 from tests.factories import NOW_MS, VENUE, make_order
 from tests.fakes.clock import FakeClock
@@ -24,7 +23,7 @@ from tests.fakes.controls import FakeControls
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.queue import FakeQueue
 from tests.fakes.venue import FakeVenue
-from tests.logic.session import LEASE_MS, drain, make_desk, open_tenure, take_step
+from tests.logic.session import LEASE_MS, drain, make_desk, open_tenure, send_next, take_step
 from tests.logic.small_exchange import SmallExchange, Word
 
 ORDER = make_order()
