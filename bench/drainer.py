@@ -11,6 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
+import uvloop
+
 from bench.stages import Marks, timed
 from pipelines.drain_session import DrainSession, SessionPolicy
 from pipelines.execution import open_desk
@@ -55,7 +57,7 @@ def main() -> None:
     assert path is not None
     settings = load_settings(path)
     with open_stores(settings) as stores:
-        marks = asyncio.run(drain(settings, stores, slot))
+        marks = uvloop.run(drain(settings, stores, slot))
     file.write_text(json.dumps(marks))
 
 

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 import dagster as dg
+import uvloop
 from pydantic import Field
 
 from assets.charts import table_md
@@ -71,7 +72,7 @@ def drain_queue(
             with _leaving_on_signals(session):
                 return await session.run()
 
-    report = asyncio.run(run())
+    report = uvloop.run(run())
     told.flush()
     context.log.info(f"drain session left: {report.left_because}")
     return report

@@ -34,6 +34,7 @@ and it keeps every product of three such numbers inside `_DIGITS`."""
 
 _DIGITS = 200
 _QUOTIENT_DIGITS = 100
+_EXACT = Context(prec=_DIGITS, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
 assert _DIGITS >= 3 * 2 * DIGITS_MAX
 assert _DIGITS >= _QUOTIENT_DIGITS + 2 * 2 * DIGITS_MAX
 
@@ -87,8 +88,8 @@ def to_decimal(value: str | int | Decimal) -> Decimal:
 
 def exact() -> AbstractContextManager[Context]:
     """Within this block arithmetic is exact or raises; nothing is rounded in silence."""
-    traps = [Inexact, InvalidOperation, DivisionByZero, Overflow]
-    return localcontext(Context(prec=_DIGITS, traps=traps))
+    # Each block has its own copy.
+    return localcontext(_EXACT)
 
 
 def plain(value: Decimal) -> str:

@@ -53,7 +53,7 @@ def encode_order(order: Order) -> str:
     row: dict[str, str | int] = {"base": order.symbol.base, "quote": order.symbol.quote}
     row |= {name: getattr(order, name) for name in (*_NAMES, *_COUNTS)}
     row |= {name: str(getattr(order, name)) for name in _NUMBERS}
-    _refuse(_fault_of(row), where=f"order {order.client_order_id!r}", text=repr(row))
+    _judge(row, where=f"order {order.client_order_id!r}", text=row)
     return json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -73,7 +73,7 @@ def decode_order(text: str | bytes | None, *, where: str) -> Order:
     # Deep nesting exhausts the stack of the parser before it is found to be no order.
     except (ValueError, RecursionError) as problem:
         row = f"not JSON: {problem}"
-    _refuse(_fault_of(row), where=where, text=repr(text))
+    numbers = _judge(row, where=where, text=text)
     return Order(
         client_order_id=ClientOrderId(row["client_order_id"]),
         cycle_id=CycleId(row["cycle_id"]),
@@ -83,7 +83,7 @@ def decode_order(text: str | bytes | None, *, where: str) -> Order:
         side=cast(Side, row["side"]),
         style=cast(OrderStyle, row["style"]),
         rules_version=row["rules_version"],
-        **cast(Any, {name: to_decimal(row[name]) for name in _NUMBERS}),
+        **cast(Any, numbers),
         **cast(Any, {name: row[name] for name in _COUNTS}),
     )
 
@@ -132,10 +132,12 @@ def _fault_of(row: Any) -> str | None:
         count = row[name]
         if type(count) is not int or not 0 <= count <= AT_MS_MAX:
             return f"{name}: expected a whole number from 0 to {AT_MS_MAX}, was {count!r}"
-    return _fault_of_numbers(row)
+    return None
 
 
-def _fault_of_numbers(row: dict[str, Any]) -> str | None:
+def _numbers_of(row: dict[str, Any]) -> dict[str, Decimal] | str:
+    """The numbers of an order, or what is wrong with one of them."""
+    numbers: dict[str, Decimal] = {}
     for name in _NUMBERS:
         if not isinstance(row[name], str):
             return f"{name}: expected a number in a string, was {row[name]!r}"
@@ -149,12 +151,16 @@ def _fault_of_numbers(row: dict[str, Any]) -> str | None:
             return f"{name}: expected more than 0, was {row[name]}"
         if name == "leg_rest_base" and number < 0:
             return f"{name}: expected 0 or more, was {row[name]}"
-    return None
+        numbers[name] = number
+    return numbers
 
 
-def _refuse(fault: str | None, *, where: str, text: str) -> None:
-    if fault is not None:
+def _judge(row: Any, *, where: str, text: object) -> dict[str, Decimal]:
+    """The numbers of an order whose every field is as it should be. Raises BadData."""
+    judged = _fault_of(row) or _numbers_of(row)
+    if isinstance(judged, str):
         raise BadData(
-            f"{where}: expected an order as this program writes it; {fault[:200]}. "
-            f"It was {text[:200]}"
+            f"{where}: expected an order as this program writes it; {judged[:200]}. "
+            f"It was {text!r:.200}"
         )
+    return judged

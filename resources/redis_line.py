@@ -28,6 +28,8 @@ from resources.redis_scripts import Answer, ScriptCall
 
 TRIP_MAX = 64
 """Steps of one trip: other programs' commands wait no longer than for these."""
+TRIPS_AT_ONCE = 3
+"""A claim need not wait for a permit. More trips would be smaller ones, and cost more in all."""
 RECONNECT_SECONDS = 0.5
 
 
@@ -36,7 +38,9 @@ class RedisLine(DrainLine):
 
     def __init__(self, queue: RedisOrderQueue, client: AsyncRedis) -> None:
         self._queue, self._client = queue, client
-        self._gathering: Gathering[ScriptCall[Any], Any] = Gathering(self._ask, most=TRIP_MAX)
+        self._gathering: Gathering[ScriptCall[Any], Any] = Gathering(
+            self._ask, most=TRIP_MAX, at_once=TRIPS_AT_ONCE
+        )
         self._news = 0
         self._has_news = asyncio.Event()
 

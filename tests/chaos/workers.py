@@ -4,7 +4,6 @@ Belongs here: what a worker does from its first line on, on the engine's own cod
 from a server that has imported everything, so that a start costs milliseconds and a kill is cheap.
 """
 
-import asyncio
 import json
 import os
 import sys
@@ -13,6 +12,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from pipelines.drain_session import DrainSession, SessionPolicy
 from pipelines.execution import open_desk
@@ -115,7 +116,7 @@ def _drain(
             report = await DrainSession(desk, policy, watch=watch, on_settled=lambda _: None).run()
         tell(post.world.diary_file, name, "left", report.left_because)
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 def _cycles(
