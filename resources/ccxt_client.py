@@ -18,6 +18,7 @@ from resources.retry_after import read_retry_after_ms
 from resources.system_clock import SystemClock
 
 _EVIDENCE = "trimtab_evidence"
+_WHOLE_ORDER = ("id", "status", "amount", "filled")
 # Each task has its own value, so orders sent side by side do not see each other's answers.
 _SUCCEEDED: ContextVar[bool] = ContextVar("succeeded", default=False)
 _CONNECT_SECONDS: ContextVar[float | None] = ContextVar("connect_seconds", default=None)
@@ -185,10 +186,12 @@ def fit_session(session: Any) -> None:
 
 
 def exact_class(exchange_class: Any) -> Any:
-    """Derive a class from one of ccxt's that differs in eight things.
+    """Derive a class from one of ccxt's that differs in nine things.
 
     - numbers in JSON stay text, and tickers and balances are handed over as parsed: ccxt's own
       finishing drops zeros, and one NaN row makes it drop every other row;
+    - an order is finished by ccxt only where the venue left something out: it reckons what nobody
+      here reads, as the average price, and that takes as long as all else that is read of an order;
     - ticker rows stay a list, so that a symbol sent twice is seen twice;
     - errors are sorted as if the real venue had answered, because ccxt chooses some of its tables
       by the address; and each carries its Evidence;
@@ -231,6 +234,11 @@ def exact_class(exchange_class: Any) -> Any:
             return exchange_class.parse_tickers(self, tickers, symbols, params or {})
         return [self.parse_ticker(row) for row in tickers]
 
+    def safe_order(self: Any, order: Any, market: Any = None) -> Any:
+        if not all(isinstance(pick(order, name), str) for name in _WHOLE_ORDER):
+            return exchange_class.safe_order(self, order, market)
+        return order | {"trades": self.parse_trades(order.get("trades") or [], market)}
+
     changes: dict[str, Any] = {
         "number": str,
         "origins": {},
@@ -239,6 +247,7 @@ def exact_class(exchange_class: Any) -> Any:
         "open": open_once,
         "parse_tickers": parse_tickers,
         "parse_order_book": book_as_sent,
+        "safe_order": safe_order,
         "safe_ticker": lambda _self, ticker, _market=None: ticker,
         "safe_balance": lambda _self, balance: balance,
     }
