@@ -7,24 +7,58 @@ end of an order is written in `postgres_settling`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, select, update
 
 from rebalancer.errors import BooksDisagree
 from rebalancer.order_states import FINAL_STATES, STATES_WITH_FILLS, OrderState, Step, judge_step
 from rebalancer.orders import ClientOrderId, Order
-from resources.postgres_rows import insert_missing, order_of, order_values, storable
+from resources.postgres_arrays import insert_arrays
+from resources.postgres_rows import (
+    ORDER_COLUMNS,
+    insert_missing,
+    order_of,
+    order_values,
+    storable,
+)
 from resources.tables_books import order_history, orders
+from resources.tables_columns import epoch_ms_of
+
+_STANDING = (
+    "state",
+    "filled_base",
+    "paid_quote",
+    "venue_order_id",
+    "contradiction",
+    "settled_at",
+)
+# The text itself, and no statement composed of columns: every end of an order begins with it.
+_LOCK = (
+    f"SELECT {', '.join((*_STANDING, *ORDER_COLUMNS))} "
+    "FROM orders WHERE client_order_id = ANY(%(ids)s) ORDER BY client_order_id FOR UPDATE"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """An order's row, locked until the transaction ends."""
 
-    order: Order
     state: OrderState
-    row: RowMapping
+    filled_base: Decimal
+    paid_quote: Decimal
+    venue_order_id: str | None
+    contradiction: str | None
+    settled_at_ms: int | None
+    described: tuple[Any, ...]
+    """The columns that say what the order is, as `description_of` gives them."""
+
+    @property
+    def ended_at_ms(self) -> int:
+        """When it ended, of an order that did."""
+        assert self.settled_at_ms is not None, self
+        return self.settled_at_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,22 +167,41 @@ def lock_orders(
 
     Books that never saw an order take it now, so nothing is lost.
     """
-    name = orders.c.client_order_id
     ids = sorted({order.client_order_id for order in wanted})
-    query = select(orders).where(name.in_(ids)).order_by(name).with_for_update()
-    rows = connection.execute(query).mappings().all()
-    if len(rows) < len(ids):
+    standing = _lock(connection, ids)
+    if len(standing) < len(ids):
         plan_orders(connection, wanted, now_ms=now_ms)
-        rows = connection.execute(query).mappings().all()
-    return {
-        row["client_order_id"]: Standing(order_of(row), OrderState(row["state"]), row)
-        for row in rows
-    }
+        standing = _lock(connection, ids)
+    return standing
+
+
+def _lock(connection: Connection, ids: list[ClientOrderId]) -> dict[ClientOrderId, Standing]:
+    rows = connection.exec_driver_sql(_LOCK, {"ids": ids})
+    return {row[len(_STANDING)]: _standing_of(row) for row in rows}
+
+
+def _standing_of(row: Sequence[Any]) -> Standing:
+    state, filled, paid, venue_order_id, contradiction, settled_at, *described = row
+    return Standing(
+        state=OrderState(state),
+        filled_base=filled,
+        paid_quote=paid,
+        venue_order_id=venue_order_id,
+        contradiction=contradiction,
+        settled_at_ms=None if settled_at is None else epoch_ms_of(settled_at),
+        described=tuple(described),
+    )
+
+
+def read_order(connection: Connection, client_order_id: ClientOrderId) -> Order:
+    """The order that the books hold under an id. Raises BadData where the row describes none."""
+    query = select(orders).where(orders.c.client_order_id == client_order_id)
+    return order_of(connection.execute(query).mappings().one())
 
 
 def append_events(connection: Connection, events: Sequence[Event]) -> None:
     """Append to the histories of orders; an event that is there already changes nothing."""
-    insert_missing(connection, order_history, [event.row() for event in events])
+    insert_arrays(connection, order_history, [event.row() for event in events])
 
 
 def kept(said: str | None) -> str | None:

@@ -8,7 +8,8 @@ from rebalancer.errors import BooksDisagree
 from rebalancer.money import Asset, parse_symbol
 from rebalancer.orders import Order, PortfolioName
 from rebalancer.settlement import Fill, Settlement
-from resources.postgres_rows import fill_of, fill_values, insert_missing
+from resources.postgres_arrays import insert_arrays
+from resources.postgres_rows import fill_of, fill_values
 from resources.tables_books import fills, orders
 
 
@@ -24,9 +25,9 @@ def write_fills(connection: Connection, settled: Sequence[tuple[Settlement, int]
         for fill in settlement.fills
     }
     # By key, as everybody does: who writes the same trades waits, and none deadlocks.
-    new = insert_missing(connection, fills, [rows[key] for key in sorted(rows)])
+    new = insert_arrays(connection, fills, [rows[key] for key in sorted(rows)])
     told = sum(len(settlement.fills) for settlement, _ in settled)
-    if len(new) < told:
+    if new < told:
         for settlement, _ in settled:
             _require_as_booked(connection, settlement)
 

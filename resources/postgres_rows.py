@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Table
@@ -12,6 +13,7 @@ from rebalancer.errors import BadData
 from rebalancer.money import Symbol, parse_symbol, to_decimal
 from rebalancer.orders import Order
 from rebalancer.settlement import Fill
+from resources.tables_columns import timestamp_of
 
 _ORDER_PLAIN = (
     "client_order_id",
@@ -32,6 +34,8 @@ _ORDER_PLAIN = (
     "leg_rest_base",
     "least_base",
 )
+ORDER_COLUMNS = (*_ORDER_PLAIN, "symbol", "planned_at", "expires_at")
+"""The columns of `orders` that an order is read from."""
 _FILL_PLAIN = (
     "trade_id",
     "client_order_id",
@@ -41,6 +45,9 @@ _FILL_PLAIN = (
     "fee_amount",
     "is_maker",
 )
+
+
+_plain_of = attrgetter(*_ORDER_PLAIN)
 
 
 def insert_missing(
@@ -70,6 +77,16 @@ def order_values(order: Order) -> dict[str, Any]:
         "planned_at": order.planned_at_ms,
         "expires_at": order.expires_at_ms,
     }
+
+
+def description_of(order: Order) -> tuple[Any, ...]:
+    """What stands in `ORDER_COLUMNS` of an order, as the driver gives it."""
+    return (
+        *_plain_of(order),
+        str(order.symbol),
+        timestamp_of(order.planned_at_ms),
+        timestamp_of(order.expires_at_ms),
+    )
 
 
 def order_of(row: RowMapping) -> Order:

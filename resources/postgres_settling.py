@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection
 
 from rebalancer.errors import BooksDisagree
 from rebalancer.money import exact, plain
 from rebalancer.order_states import Step, judge_step
 from rebalancer.orders import Order
 from rebalancer.settlement import Accepted, LateTrades, LedgerReceipt, Settlement
+from resources.postgres_arrays import update_arrays
 from resources.postgres_booking import (
     Event,
     Standing,
@@ -22,8 +23,10 @@ from resources.postgres_booking import (
     kept,
     lock_orders,
     plan_orders,
+    read_order,
 )
 from resources.postgres_fills import require_told_again, write_fills
+from resources.postgres_rows import description_of
 from resources.tables_books import orders
 
 
@@ -72,20 +75,20 @@ def settle_orders(connection: Connection, brought: Sequence[ToBook]) -> list[Led
 
 
 def _judge(connection: Connection, standing: Standing, brought: ToBook) -> _Judged:
-    settlement, row = brought.settlement, standing.row
-    _require_same_order(standing.order, settlement.order)
+    settlement = brought.settlement
+    _require_same_order(connection, standing, settlement.order)
     _require_same_venue_order(standing, settlement)
-    grew = settlement.filled_base > row["filled_base"]
+    grew = settlement.filled_base > standing.filled_base
     step = judge_step(standing.state, settlement.state, fills_grew=grew)
     if step is Step.IMPOSSIBLE:
         raise BooksDisagree(_two_ends(standing, settlement))
     if step is Step.STALE:
         # It ended before, and this is told without evidence of a trade: it may leave the queue.
-        return _Judged(settlement, standing, step, row["contradiction"], row["settled_at"])
+        return _Judged(settlement, standing, step, standing.contradiction, standing.ended_at_ms)
     if step is Step.SAME:
-        contradiction = row["contradiction"] or kept(settlement.contradiction)
+        contradiction = standing.contradiction or kept(settlement.contradiction)
         _require_same_end(connection, standing, settlement)
-        return _Judged(settlement, standing, step, contradiction, row["settled_at"])
+        return _Judged(settlement, standing, step, contradiction, standing.ended_at_ms)
     before = _two_ends(standing, settlement) if step is Step.CONTRADICTION else None
     if step is Step.CONTRADICTION:
         require_told_again(connection, settlement)
@@ -95,7 +98,7 @@ def _judge(connection: Connection, standing: Standing, brought: ToBook) -> _Judg
 
 def _receipt_of(connection: Connection, judged: _Judged) -> LedgerReceipt:
     """What the queue is told; a successor is planned with it."""
-    settlement, row = judged.settlement, judged.standing.row
+    settlement, standing = judged.settlement, judged.standing
     is_stale = judged.step is Step.STALE
     # After a contradiction nobody knows what the leg still needs.
     is_over = is_stale or judged.contradiction is not None or settlement.successor is None
@@ -105,7 +108,7 @@ def _receipt_of(connection: Connection, judged: _Judged) -> LedgerReceipt:
     return LedgerReceipt(
         client_order_id=order_id,
         successor=next(iter(queueable), None),
-        paid_quote=row["paid_quote"] if is_stale else settlement.paid_quote,
+        paid_quote=standing.paid_quote if is_stale else settlement.paid_quote,
         recorded_at_ms=judged.at_ms,
         contradiction=judged.contradiction,
         late=_late_trades(judged),
@@ -116,27 +119,22 @@ def _late_trades(judged: _Judged) -> LateTrades | None:
     if judged.step is not Step.CONTRADICTION:
         return None
     with exact():
-        more = judged.settlement.paid_quote - judged.standing.row["paid_quote"]
+        more = judged.settlement.paid_quote - judged.standing.paid_quote
     return LateTrades(judged.settlement.order.portfolio, more)
 
 
 def _end(connection: Connection, news: Sequence[_Judged]) -> None:
     """Write the ends of orders over what stood there, and append them to their histories."""
-    if not news:
-        return
-    rows = [_row_of(one) for one in news]
-    columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "ended"}
-    is_this = orders.c.client_order_id == bindparam("ended")
-    connection.execute(update(orders).where(is_this).values(**columns), rows)
+    update_arrays(connection, orders, [_row_of(one) for one in news])
     append_events(connection, [_event_of(one) for one in news])
 
 
 def _row_of(judged: _Judged) -> dict[str, Any]:
     settlement, standing = judged.settlement, judged.standing
     return {
-        "ended": settlement.order.client_order_id,
+        "client_order_id": settlement.order.client_order_id,
         "state": settlement.state,
-        "venue_order_id": _venue_order_id(settlement) or standing.row["venue_order_id"],
+        "venue_order_id": _venue_order_id(settlement) or standing.venue_order_id,
         "reason": kept(settlement.reason),
         "contradiction": judged.contradiction,
         "filled_base": settlement.filled_base,
@@ -152,7 +150,10 @@ def _event_of(judged: _Judged) -> Event:
     return Event(settlement.order.client_order_id, settlement.state, detail, judged.at_ms)
 
 
-def _require_same_order(booked: Order, settled: Order) -> None:
+def _require_same_order(connection: Connection, standing: Standing, settled: Order) -> None:
+    if standing.described == description_of(settled):
+        return
+    booked = read_order(connection, settled.client_order_id)
     if booked != settled:
         raise BooksDisagree(
             f"{settled.client_order_id}: the books hold {booked}, but {settled} was settled"
@@ -160,20 +161,20 @@ def _require_same_order(booked: Order, settled: Order) -> None:
 
 
 def _require_same_venue_order(standing: Standing, settlement: Settlement) -> None:
-    booked, told = standing.row["venue_order_id"], _venue_order_id(settlement)
+    booked, told = standing.venue_order_id, _venue_order_id(settlement)
     if None not in (booked, told) and booked != told:
         raise BooksDisagree(
-            f"{standing.order.client_order_id}: the books hold the venue's order {booked}, "
+            f"{settlement.order.client_order_id}: the books hold the venue's order {booked}, "
             f"now it is {told}; the venue may have two orders under one id of ours"
         )
 
 
 def _require_same_end(connection: Connection, standing: Standing, settlement: Settlement) -> None:
     for name in ("filled_base", "paid_quote"):
-        booked, settled = standing.row[name], getattr(settlement, name)
+        booked, settled = getattr(standing, name), getattr(settlement, name)
         if booked != settled:
             raise BooksDisagree(
-                f"{standing.order.client_order_id}: the books hold {name} {booked}, "
+                f"{settlement.order.client_order_id}: the books hold {name} {booked}, "
                 f"now it is {settled}"
             )
     more = require_told_again(connection, settlement)
@@ -182,8 +183,8 @@ def _require_same_end(connection: Connection, standing: Standing, settlement: Se
 
 def _two_ends(standing: Standing, settlement: Settlement) -> str:
     return (
-        f"{standing.order.client_order_id}: the books said {standing.state} with "
-        f"{plain(standing.row['filled_base'])} filled, now it is {settlement.state} with "
+        f"{settlement.order.client_order_id}: the books said {standing.state} with "
+        f"{plain(standing.filled_base)} filled, now it is {settlement.state} with "
         f"{plain(settlement.filled_base)} filled"
     )
 
