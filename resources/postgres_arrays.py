@@ -26,6 +26,15 @@ def insert_arrays(connection: Connection, table: Table, rows: Rows) -> int:
     return connection.exec_driver_sql(_insert(table, tuple(rows[0])), _arrays(table, rows)).rowcount
 
 
+def insert_new(connection: Connection, table: Table, rows: Rows) -> frozenset[Any]:
+    """Insert as `insert_arrays` does, and say which are new, by the first column of `rows`."""
+    if not rows:
+        return frozenset()
+    key, *_ = names = tuple(rows[0])
+    statement = f"{_insert(table, names)} RETURNING {key}"
+    return frozenset(connection.exec_driver_sql(statement, _arrays(table, rows)).scalars())
+
+
 def update_arrays(connection: Connection, table: Table, rows: Rows) -> None:
     """Write columns of rows that are there; the first column of `rows` names the row."""
     if rows:

@@ -7,7 +7,6 @@ end of an order is written in `postgres_settling`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -15,50 +14,10 @@ from sqlalchemy import Connection, select, update
 from rebalancer.errors import BooksDisagree
 from rebalancer.order_states import FINAL_STATES, STATES_WITH_FILLS, OrderState, Step, judge_step
 from rebalancer.orders import ClientOrderId, Order
-from resources.postgres_arrays import insert_arrays
-from resources.postgres_rows import (
-    ORDER_COLUMNS,
-    insert_missing,
-    order_of,
-    order_values,
-    storable,
-)
+from resources.postgres_arrays import insert_arrays, insert_new
+from resources.postgres_rows import order_of, order_values, storable
+from resources.postgres_standing import Standing, lock_rows
 from resources.tables_books import order_history, orders
-from resources.tables_columns import epoch_ms_of
-
-_STANDING = (
-    "state",
-    "filled_base",
-    "paid_quote",
-    "venue_order_id",
-    "contradiction",
-    "settled_at",
-)
-# The text itself, and no statement composed of columns: every end of an order begins with it.
-_LOCK = (
-    f"SELECT {', '.join((*_STANDING, *ORDER_COLUMNS))} "
-    "FROM orders WHERE client_order_id = ANY(%(ids)s) ORDER BY client_order_id FOR UPDATE"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """An order's row, locked until the transaction ends."""
-
-    state: OrderState
-    filled_base: Decimal
-    paid_quote: Decimal
-    venue_order_id: str | None
-    contradiction: str | None
-    settled_at_ms: int | None
-    described: tuple[Any, ...]
-    """The columns that say what the order is, as `description_of` gives them."""
-
-    @property
-    def ended_at_ms(self) -> int:
-        """When it ended, of an order that did."""
-        assert self.settled_at_ms is not None, self
-        return self.settled_at_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,32 +38,48 @@ class Event:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class ToPlan:
+    """One order that is to stand on the books, and the order of its leg that ended before it."""
+
+    order: Order
+    now_ms: int
+    follows: ClientOrderId | None = None
+
+    def row(self) -> dict[str, Any]:
+        return order_values(self.order) | {
+            "state": OrderState.PLANNED,
+            "recorded_at": self.now_ms,
+            "follows": self.follows,
+        }
+
+
 def plan_orders(
-    connection: Connection,
-    planned: Sequence[Order],
-    *,
-    now_ms: int,
-    follows: ClientOrderId | None = None,
+    connection: Connection, planned: Sequence[Order], *, now_ms: int
 ) -> tuple[Order, ...]:
     """Insert the orders that are new, and return those that may be queued, as they stand."""
-    if not planned:
-        return ()
-    known = {"state": OrderState.PLANNED, "recorded_at": now_ms, "follows": follows}
-    first = {order.client_order_id: order for order in reversed(planned)}
+    queueable = plan_all(connection, [ToPlan(order, now_ms) for order in planned])
+    ids = dict.fromkeys(order.client_order_id for order in planned)
+    return tuple(queueable[key] for key in ids if key in queueable)
+
+
+def plan_all(connection: Connection, planned: Sequence[ToPlan]) -> dict[ClientOrderId, Order]:
+    """Insert the orders that are new, and find those that may be queued, as they stand."""
+    first = {one.order.client_order_id: one for one in reversed(planned)}
     # One order of locking for everybody: two plans that share orders wait, they do not deadlock.
-    rows = [order_values(first[key]) | known for key in sorted(first)]
-    fresh = {row.client_order_id for row in insert_missing(connection, orders, rows)}
+    rows = [first[key].row() for key in sorted(first)]
+    fresh = insert_new(connection, orders, rows)
     append_events(
-        connection, [Event(key, OrderState.PLANNED, None, now_ms) for key in sorted(fresh)]
+        connection,
+        [Event(key, OrderState.PLANNED, None, first[key].now_ms) for key in sorted(fresh)],
     )
-    standing = {key: first[key] for key in fresh}
+    standing = {key: first[key].order for key in fresh}
     if len(fresh) < len(first):
         is_planned = orders.c.state == OrderState.PLANNED
         query = select(orders).where(orders.c.client_order_id.in_(sorted(first)), is_planned)
         for row in connection.execute(query).mappings():
             standing[row["client_order_id"]] = order_of(row)
-    ids = dict.fromkeys(order.client_order_id for order in planned)
-    return tuple(standing[key] for key in ids if key in standing)
+    return standing
 
 
 def note_state(
@@ -163,40 +138,13 @@ def _ending(state: OrderState, detail: str | None, now_ms: int) -> dict[str, Any
 def lock_orders(
     connection: Connection, wanted: Sequence[Order], *, now_ms: int
 ) -> dict[ClientOrderId, Standing]:
-    """Lock the rows of orders, by id: who locks the same ones waits, and nobody deadlocks.
-
-    Books that never saw an order take it now, so nothing is lost.
-    """
+    """Lock the rows of orders. Books that never saw an order take it now, so nothing is lost."""
     ids = sorted({order.client_order_id for order in wanted})
-    standing = _lock(connection, ids)
+    standing = lock_rows(connection, ids)
     if len(standing) < len(ids):
         plan_orders(connection, wanted, now_ms=now_ms)
-        standing = _lock(connection, ids)
+        standing = lock_rows(connection, ids)
     return standing
-
-
-def _lock(connection: Connection, ids: list[ClientOrderId]) -> dict[ClientOrderId, Standing]:
-    rows = connection.exec_driver_sql(_LOCK, {"ids": ids})
-    return {row[len(_STANDING)]: _standing_of(row) for row in rows}
-
-
-def _standing_of(row: Sequence[Any]) -> Standing:
-    state, filled, paid, venue_order_id, contradiction, settled_at, *described = row
-    return Standing(
-        state=OrderState(state),
-        filled_base=filled,
-        paid_quote=paid,
-        venue_order_id=venue_order_id,
-        contradiction=contradiction,
-        settled_at_ms=None if settled_at is None else epoch_ms_of(settled_at),
-        described=tuple(described),
-    )
-
-
-def read_order(connection: Connection, client_order_id: ClientOrderId) -> Order:
-    """The order that the books hold under an id. Raises BadData where the row describes none."""
-    query = select(orders).where(orders.c.client_order_id == client_order_id)
-    return order_of(connection.execute(query).mappings().one())
 
 
 def append_events(connection: Connection, events: Sequence[Event]) -> None:

@@ -77,8 +77,6 @@ def open_engine(url: str) -> Engine:
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_WAIT_SECONDS,
         connect_args=_CONNECT_ARGUMENTS,
-        # Many updates in one round trip, as many inserts are anyway.
-        executemany_mode="values_plus_batch",
     )
     event.listen(engine, "connect", _bound_waits)
     event.listen(engine, "checkout", _refuse_lost)

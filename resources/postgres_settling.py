@@ -4,7 +4,7 @@ Rows are locked before they are judged, so two sessions that book the same order
 second finds what the first one wrote. What each step means is `judge_step`'s to say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,20 +13,19 @@ from sqlalchemy import Connection
 from rebalancer.errors import BooksDisagree
 from rebalancer.money import exact, plain
 from rebalancer.order_states import Step, judge_step
-from rebalancer.orders import Order
+from rebalancer.orders import ClientOrderId, Order
 from rebalancer.settlement import Accepted, LateTrades, LedgerReceipt, Settlement
 from resources.postgres_arrays import update_arrays
 from resources.postgres_booking import (
     Event,
-    Standing,
+    ToPlan,
     append_events,
     kept,
     lock_orders,
-    plan_orders,
-    read_order,
+    plan_all,
 )
 from resources.postgres_fills import require_told_again, write_fills
-from resources.postgres_rows import description_of
+from resources.postgres_standing import Standing, require_same_order
 from resources.tables_books import orders
 
 
@@ -52,6 +51,16 @@ class _Judged:
     def is_news(self) -> bool:
         return self.step not in (Step.STALE, Step.SAME)
 
+    @property
+    def client_order_id(self) -> ClientOrderId:
+        return self.settlement.order.client_order_id
+
+    @property
+    def rest(self) -> Order | None:
+        """What follows on its leg. After a contradiction nobody knows what the leg still needs."""
+        is_over = self.step is Step.STALE or self.contradiction is not None
+        return None if is_over else self.settlement.successor
+
 
 def settle_orders(connection: Connection, brought: Sequence[ToBook]) -> list[LedgerReceipt]:
     """Book settlements of different orders, or find that they are booked already.
@@ -71,12 +80,14 @@ def settle_orders(connection: Connection, brought: Sequence[ToBook]) -> list[Led
     news = [one for one in judged if one.is_news]
     write_fills(connection, [(one.settlement, one.at_ms) for one in news])
     _end(connection, news)
-    return [_receipt_of(connection, one) for one in judged]
+    rests = [ToPlan(one.rest, one.at_ms, one.client_order_id) for one in judged if one.rest]
+    queueable = plan_all(connection, rests)
+    return [_receipt_of(one, queueable) for one in judged]
 
 
 def _judge(connection: Connection, standing: Standing, brought: ToBook) -> _Judged:
     settlement = brought.settlement
-    _require_same_order(connection, standing, settlement.order)
+    require_same_order(connection, standing, settlement.order)
     _require_same_venue_order(standing, settlement)
     grew = settlement.filled_base > standing.filled_base
     step = judge_step(standing.state, settlement.state, fills_grew=grew)
@@ -96,19 +107,14 @@ def _judge(connection: Connection, standing: Standing, brought: ToBook) -> _Judg
     return _Judged(settlement, standing, step, contradiction, brought.now_ms)
 
 
-def _receipt_of(connection: Connection, judged: _Judged) -> LedgerReceipt:
-    """What the queue is told; a successor is planned with it."""
-    settlement, standing = judged.settlement, judged.standing
+def _receipt_of(judged: _Judged, queueable: Mapping[ClientOrderId, Order]) -> LedgerReceipt:
+    """What the queue is told."""
     is_stale = judged.step is Step.STALE
-    # After a contradiction nobody knows what the leg still needs.
-    is_over = is_stale or judged.contradiction is not None or settlement.successor is None
-    rest = () if is_over or settlement.successor is None else (settlement.successor,)
-    order_id = settlement.order.client_order_id
-    queueable = plan_orders(connection, rest, now_ms=judged.at_ms, follows=order_id)
+    teller = judged.standing if is_stale else judged.settlement
     return LedgerReceipt(
-        client_order_id=order_id,
-        successor=next(iter(queueable), None),
-        paid_quote=standing.paid_quote if is_stale else settlement.paid_quote,
+        client_order_id=judged.client_order_id,
+        successor=queueable.get(judged.rest.client_order_id) if judged.rest else None,
+        paid_quote=teller.paid_quote,
         recorded_at_ms=judged.at_ms,
         contradiction=judged.contradiction,
         late=_late_trades(judged),
@@ -132,7 +138,7 @@ def _end(connection: Connection, news: Sequence[_Judged]) -> None:
 def _row_of(judged: _Judged) -> dict[str, Any]:
     settlement, standing = judged.settlement, judged.standing
     return {
-        "client_order_id": settlement.order.client_order_id,
+        "client_order_id": judged.client_order_id,
         "state": settlement.state,
         "venue_order_id": _venue_order_id(settlement) or standing.venue_order_id,
         "reason": kept(settlement.reason),
@@ -147,17 +153,7 @@ def _row_of(judged: _Judged) -> dict[str, Any]:
 def _event_of(judged: _Judged) -> Event:
     settlement = judged.settlement
     detail = _joined(settlement.reason, judged.contradiction)
-    return Event(settlement.order.client_order_id, settlement.state, detail, judged.at_ms)
-
-
-def _require_same_order(connection: Connection, standing: Standing, settled: Order) -> None:
-    if standing.described == description_of(settled):
-        return
-    booked = read_order(connection, settled.client_order_id)
-    if booked != settled:
-        raise BooksDisagree(
-            f"{settled.client_order_id}: the books hold {booked}, but {settled} was settled"
-        )
+    return Event(judged.client_order_id, settlement.state, detail, judged.at_ms)
 
 
 def _require_same_venue_order(standing: Standing, settlement: Settlement) -> None:
