@@ -15,38 +15,38 @@ from sqlalchemy.dialects.postgresql import dialect
 from resources.tables_columns import EpochMs, timestamp_of
 
 Rows = Sequence[Mapping[str, Any]]
+"""At least one; all of the same columns."""
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]
 
 
 def insert_arrays(connection: Connection, table: Table, rows: Rows) -> int:
     """Insert the rows whose key is not taken, in their order, and say how many those were."""
-    if not rows:
-        return 0
-    return connection.exec_driver_sql(_insert(table, tuple(rows[0])), _arrays(table, rows)).rowcount
-
-
-def insert_new(connection: Connection, table: Table, rows: Rows) -> frozenset[Any]:
-    """Insert as `insert_arrays` does, and say which are new, by the first column of `rows`."""
-    if not rows:
-        return frozenset()
-    key, *_ = names = tuple(rows[0])
-    statement = f"{_insert(table, names)} RETURNING {key}"
-    return frozenset(connection.exec_driver_sql(statement, _arrays(table, rows)).scalars())
+    statement = insertion(table, tuple(rows[0]))
+    return connection.exec_driver_sql(statement, arrays_of(table, rows)).rowcount
 
 
 def update_arrays(connection: Connection, table: Table, rows: Rows) -> None:
     """Write columns of rows that are there; the first column of `rows` names the row."""
-    if rows:
-        connection.exec_driver_sql(_update(table, tuple(rows[0])), _arrays(table, rows))
+    connection.exec_driver_sql(_update(table, tuple(rows[0])), arrays_of(table, rows))
 
 
 @cache
-def _insert(table: Table, names: tuple[str, ...]) -> str:
+def insertion(table: Table, names: tuple[str, ...]) -> str:
+    """The statement that inserts what `arrays_of` gives; a RETURNING may follow it."""
     return (
         f"INSERT INTO {table.name} ({', '.join(names)}) "
         f"SELECT * FROM {_unnested(table, names)} ON CONFLICT DO NOTHING"
     )
+
+
+def arrays_of(table: Table, rows: Rows) -> dict[str, list[Any]]:
+    """The columns of rows, as the driver takes them."""
+    names = tuple(rows[0])
+    arrays = {name: [row[name] for row in rows] for name in names}
+    for name in _instants(table, names):
+        arrays[name] = [timestamp_of(at_ms) for at_ms in arrays[name]]
+    return arrays
 
 
 @cache
@@ -60,16 +60,11 @@ def _update(table: Table, names: tuple[str, ...]) -> str:
     )
 
 
+@cache
+def _instants(table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if isinstance(table.c[name].type, EpochMs))
+
+
 def _unnested(table: Table, names: tuple[str, ...]) -> str:
     types = {name: table.c[name].type.compile(_DIALECT) for name in names}
     return f"unnest({', '.join(f'%({name})s::{kind}[]' for name, kind in types.items())})"
-
-
-def _arrays(table: Table, rows: Rows) -> dict[str, list[Any]]:
-    return {name: _array(table, name, rows) for name in rows[0]}
-
-
-def _array(table: Table, name: str, rows: Rows) -> list[Any]:
-    if isinstance(table.c[name].type, EpochMs):
-        return [timestamp_of(row[name]) for row in rows]
-    return [row[name] for row in rows]

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select, update
 from rebalancer.errors import BooksDisagree
 from rebalancer.order_states import FINAL_STATES, STATES_WITH_FILLS, OrderState, Step, judge_step
 from rebalancer.orders import ClientOrderId, Order
-from resources.postgres_arrays import insert_arrays, insert_new
+from resources.postgres_arrays import Rows, arrays_of, insert_arrays, insertion
 from resources.postgres_rows import order_of, order_values, storable
 from resources.postgres_standing import Standing, lock_rows
 from resources.tables_books import order_history, orders
@@ -65,14 +65,11 @@ def plan_orders(
 
 def plan_all(connection: Connection, planned: Sequence[ToPlan]) -> dict[ClientOrderId, Order]:
     """Insert the orders that are new, and find those that may be queued, as they stand."""
+    if not planned:
+        return {}
     first = {one.order.client_order_id: one for one in reversed(planned)}
     # One order of locking for everybody: two plans that share orders wait, they do not deadlock.
-    rows = [first[key].row() for key in sorted(first)]
-    fresh = insert_new(connection, orders, rows)
-    append_events(
-        connection,
-        [Event(key, OrderState.PLANNED, None, first[key].now_ms) for key in sorted(fresh)],
-    )
+    fresh = _insert_planned(connection, [first[key].row() for key in sorted(first)])
     standing = {key: first[key].order for key in fresh}
     if len(fresh) < len(first):
         is_planned = orders.c.state == OrderState.PLANNED
@@ -80,6 +77,17 @@ def plan_all(connection: Connection, planned: Sequence[ToPlan]) -> dict[ClientOr
         for row in connection.execute(query).mappings():
             standing[row["client_order_id"]] = order_of(row)
     return standing
+
+
+def _insert_planned(connection: Connection, rows: Rows) -> list[ClientOrderId]:
+    """Insert the orders that are new, each with the first line of its history; say which."""
+    inserted = insertion(orders, tuple(rows[0]))
+    statement = (
+        f"WITH fresh AS ({inserted} RETURNING client_order_id, state, recorded_at), events AS "
+        "(INSERT INTO order_history (client_order_id, state, at) SELECT * FROM fresh) "
+        "SELECT client_order_id FROM fresh"
+    )
+    return list(connection.exec_driver_sql(statement, arrays_of(orders, rows)).scalars())
 
 
 def note_state(
@@ -149,7 +157,8 @@ def lock_orders(
 
 def append_events(connection: Connection, events: Sequence[Event]) -> None:
     """Append to the histories of orders; an event that is there already changes nothing."""
-    insert_arrays(connection, order_history, [event.row() for event in events])
+    if events:
+        insert_arrays(connection, order_history, [event.row() for event in events])
 
 
 def kept(said: str | None) -> str | None:

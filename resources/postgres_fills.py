@@ -24,6 +24,8 @@ def write_fills(connection: Connection, settled: Sequence[tuple[Settlement, int]
         for settlement, now_ms in settled
         for fill in settlement.fills
     }
+    if not rows:
+        return
     # By key, as everybody does: who writes the same trades waits, and none deadlocks.
     new = insert_arrays(connection, fills, [rows[key] for key in sorted(rows)])
     told = sum(len(settlement.fills) for settlement, _ in settled)

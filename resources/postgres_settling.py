@@ -131,6 +131,8 @@ def _late_trades(judged: _Judged) -> LateTrades | None:
 
 def _end(connection: Connection, news: Sequence[_Judged]) -> None:
     """Write the ends of orders over what stood there, and append them to their histories."""
+    if not news:
+        return
     update_arrays(connection, orders, [_row_of(one) for one in news])
     append_events(connection, [_event_of(one) for one in news])
 
