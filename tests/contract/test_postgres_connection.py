@@ -103,3 +103,21 @@ def test_thirty_callers_at_once_each_get_a_connection(engine: Engine) -> None:
 
     with ThreadPoolExecutor(30) as pool:
         assert list(pool.map(ask, range(30))) == list(range(30))
+
+
+def backend_of(engine: Engine) -> int:
+    with transaction(engine) as connection:
+        return int(connection.scalar(text("SELECT pg_backend_pid()")) or 0)
+
+
+def test_a_connection_is_lent_again_until_the_server_ends_it(database_url: str) -> None:
+    engine, killer = open_engine(database_url), open_engine(database_url)
+    first, again = backend_of(engine), backend_of(engine)
+    with transaction(killer) as connection:
+        # Waits until the process is gone.
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": first})
+    after = backend_of(engine)
+    assert (again, backend_of(engine)) == (first, after)
+    assert after != first
+    for one in (engine, killer):
+        one.dispose()
