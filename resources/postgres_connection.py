@@ -19,6 +19,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import InterfaceError as LostConnection
 from sqlalchemy.exc import TimeoutError as PoolExhausted
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from rebalancer.errors import BadConfig, BadData, StoreUnavailable
 
@@ -62,6 +63,8 @@ _CURES = {
     "No space left on device": "free some disk on the server",
 }
 _CURE = f"start PostgreSQL, or correct {SETTING}; what was under way can be repeated safely"
+_NEW = "trimtab_new"
+"""Marks a connection that nobody was lent yet: the pool gives up where that one is refused too."""
 _UNDEFINED_TABLE, _UNDEFINED_COLUMN, _NOT_ALLOWED = "42P01", "42703", "42501"
 
 
@@ -158,20 +161,23 @@ def translated(url: URL) -> Iterator[None]:
         ) from None
 
 
-def _bound_waits(raw: Any, _record: object) -> None:
+def _bound_waits(raw: Any, record: ConnectionPoolEntry) -> None:
     # Not as a start-up option: poolers in front of a server refuse those.
     with raw.cursor() as cursor:
         cursor.execute(_LIMITS)
     raw.commit()
+    record.info[_NEW] = True
 
 
-def _refuse_lost(raw: Any, _record: object, _lent: object) -> None:
+def _refuse_lost(raw: Any, record: ConnectionPoolEntry, _lent: object) -> None:
     """Have the pool replace a connection that was lost while it lay there.
 
     Asking the server costs a trip for every transaction. The kernel knows already: what lies idle
     is silent, so whatever stands to be read on it says that the server ends it; and a network that
     went away without a word is found by the keepalives.
     """
+    if record.info.pop(_NEW, False):
+        return
     line = poll()
     if not raw.closed:
         line.register(raw.fileno(), POLLIN)
