@@ -14,10 +14,20 @@ from sqlalchemy import Connection, select, update
 from rebalancer.errors import BooksDisagree
 from rebalancer.order_states import FINAL_STATES, STATES_WITH_FILLS, OrderState, Step, judge_step
 from rebalancer.orders import ClientOrderId, Order
-from resources.postgres_arrays import Rows, arrays_of, insert_arrays, insertion
-from resources.postgres_rows import order_of, order_values, storable
+from resources.postgres_arrays import Rows, arrays_of, insertion
+from resources.postgres_rows import ORDER_COLUMNS, order_of, order_values, storable
 from resources.postgres_standing import Standing, lock_rows
 from resources.tables_books import order_history, orders
+
+EVENT_COLUMNS = ("client_order_id", "state", "detail", "at")
+APPEND = insertion(order_history, EVENT_COLUMNS)
+"""Appends to the histories of orders; an event that is there already changes nothing."""
+_PLANNED = (*ORDER_COLUMNS, "state", "recorded_at", "follows")
+_PLAN = (
+    f"WITH fresh AS ({insertion(orders, _PLANNED)} RETURNING client_order_id, state, recorded_at), "
+    "events AS (INSERT INTO order_history (client_order_id, state, at) SELECT * FROM fresh) "
+    "SELECT client_order_id FROM fresh"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +91,8 @@ def plan_all(connection: Connection, planned: Sequence[ToPlan]) -> dict[ClientOr
 
 def _insert_planned(connection: Connection, rows: Rows) -> list[ClientOrderId]:
     """Insert the orders that are new, each with the first line of its history; say which."""
-    inserted = insertion(orders, tuple(rows[0]))
-    statement = (
-        f"WITH fresh AS ({inserted} RETURNING client_order_id, state, recorded_at), events AS "
-        "(INSERT INTO order_history (client_order_id, state, at) SELECT * FROM fresh) "
-        "SELECT client_order_id FROM fresh"
-    )
-    return list(connection.exec_driver_sql(statement, arrays_of(orders, rows)).scalars())
+    arrays = arrays_of(orders, _PLANNED, rows)
+    return list(connection.exec_driver_sql(_PLAN, arrays).scalars())
 
 
 def note_state(
@@ -157,8 +162,8 @@ def lock_orders(
 
 def append_events(connection: Connection, events: Sequence[Event]) -> None:
     """Append to the histories of orders; an event that is there already changes nothing."""
-    if events:
-        insert_arrays(connection, order_history, [event.row() for event in events])
+    arrays = arrays_of(order_history, EVENT_COLUMNS, [event.row() for event in events])
+    connection.exec_driver_sql(APPEND, arrays)
 
 
 def kept(said: str | None) -> str | None:

@@ -36,6 +36,8 @@ _ORDER_NUMBERS = (
 )
 _ORDER_COUNTS = ("slice_index", "attempt")
 _ORDER_PLAIN = (*_ORDER_TEXTS, *_ORDER_NUMBERS, *_ORDER_COUNTS)
+ORDER_COLUMNS = (*_ORDER_PLAIN, "asset", "symbol", "planned_at", "expires_at")
+"""What `order_values` gives."""
 # Every column of an answer costs as much to announce as to read: a few arrays, not twenty columns.
 DESCRIPTION = (
     f"ARRAY[{', '.join(_ORDER_TEXTS)}, symbol], ARRAY[{', '.join(_ORDER_NUMBERS)}], "

@@ -15,18 +15,36 @@ from rebalancer.money import exact, plain
 from rebalancer.order_states import Step, judge_step
 from rebalancer.orders import ClientOrderId, Order
 from rebalancer.settlement import Accepted, LateTrades, LedgerReceipt, Settlement
-from resources.postgres_arrays import update_arrays
+from resources.postgres_arrays import arrays_of, insertion, overwriting
 from resources.postgres_booking import (
+    APPEND,
+    EVENT_COLUMNS,
     Event,
     ToPlan,
-    append_events,
     kept,
     lock_orders,
     plan_all,
 )
-from resources.postgres_fills import require_told_again, write_fills
+from resources.postgres_fills import fill_rows, require_as_booked, require_told_again
 from resources.postgres_standing import Standing, require_same_order
-from resources.tables_books import orders
+from resources.tables_books import fills, order_history, orders
+
+_END_COLUMNS = (
+    "client_order_id",
+    "state",
+    "venue_order_id",
+    "reason",
+    "contradiction",
+    "filled_base",
+    "paid_quote",
+    "slippage_bps",
+    "settled_at",
+)
+_FILL_COLUMNS = tuple(fills.c.keys())
+_END = (
+    f"WITH ended AS ({overwriting(orders, _END_COLUMNS)}), told AS ({APPEND}), "
+    f"traded AS ({insertion(fills, _FILL_COLUMNS)} RETURNING 1) SELECT count(*) FROM traded"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +96,6 @@ def settle_orders(connection: Connection, brought: Sequence[ToBook]) -> list[Led
         _judge(connection, standing[one.settlement.order.client_order_id], one) for one in brought
     ]
     news = [one for one in judged if one.is_news]
-    write_fills(connection, [(one.settlement, one.at_ms) for one in news])
     _end(connection, news)
     rests = [ToPlan(one.rest, one.at_ms, one.client_order_id) for one in judged if one.rest]
     queueable = plan_all(connection, rests)
@@ -130,11 +147,24 @@ def _late_trades(judged: _Judged) -> LateTrades | None:
 
 
 def _end(connection: Connection, news: Sequence[_Judged]) -> None:
-    """Write the ends of orders over what stood there, and append them to their histories."""
+    """Write fills, the ends of orders over what stood there, and their histories, in one trip.
+
+    Raises:
+        BooksDisagree: a trade of the market is on the books already, and told otherwise there.
+    """
     if not news:
         return
-    update_arrays(connection, orders, [_row_of(one) for one in news])
-    append_events(connection, [_event_of(one) for one in news])
+    traded = fill_rows([(one.settlement, one.at_ms) for one in news])
+    events = [_event_of(one).row() for one in news]
+    arrays = (
+        arrays_of(orders, _END_COLUMNS, [_row_of(one) for one in news])
+        | arrays_of(order_history, EVENT_COLUMNS, events)
+        | arrays_of(fills, _FILL_COLUMNS, traded)
+    )
+    new = connection.exec_driver_sql(_END, arrays).scalar_one()
+    if new < sum(len(one.settlement.fills) for one in news):
+        for one in news:
+            require_as_booked(connection, one.settlement)
 
 
 def _row_of(judged: _Judged) -> dict[str, Any]:
