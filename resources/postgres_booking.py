@@ -162,8 +162,9 @@ def lock_orders(
 
 def append_events(connection: Connection, events: Sequence[Event]) -> None:
     """Append to the histories of orders; an event that is there already changes nothing."""
-    arrays = arrays_of(order_history, EVENT_COLUMNS, [event.row() for event in events])
-    connection.exec_driver_sql(APPEND, arrays)
+    if events:
+        arrays = arrays_of(order_history, EVENT_COLUMNS, [event.row() for event in events])
+        connection.exec_driver_sql(APPEND, arrays)
 
 
 def kept(said: str | None) -> str | None:
