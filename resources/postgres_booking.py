@@ -9,22 +9,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, select, update
 
 from rebalancer.errors import BooksDisagree
 from rebalancer.order_states import FINAL_STATES, STATES_WITH_FILLS, OrderState, Step, judge_step
 from rebalancer.orders import ClientOrderId, Order
-from resources.postgres_rows import insert_missing, order_of, order_values, storable
+from resources.postgres_arrays import Rows, arrays_of, insertion
+from resources.postgres_rows import ORDER_COLUMNS, order_of, order_values, storable
+from resources.postgres_standing import Standing, lock_rows
 from resources.tables_books import order_history, orders
 
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """An order's row, locked until the transaction ends."""
-
-    order: Order
-    state: OrderState
-    row: RowMapping
+EVENT_COLUMNS = ("client_order_id", "state", "detail", "at")
+APPEND = insertion(order_history, EVENT_COLUMNS)
+"""Appends to the histories of orders; an event that is there already changes nothing."""
+_PLANNED = (*ORDER_COLUMNS, "state", "recorded_at", "follows")
+_PLAN = (
+    f"WITH fresh AS ({insertion(orders, _PLANNED)} RETURNING client_order_id, state, recorded_at), "
+    "events AS (INSERT INTO order_history (client_order_id, state, at) SELECT * FROM fresh) "
+    "SELECT client_order_id FROM fresh"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +48,51 @@ class Event:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class ToPlan:
+    """One order that is to stand on the books, and the order of its leg that ended before it."""
+
+    order: Order
+    now_ms: int
+    follows: ClientOrderId | None = None
+
+    def row(self) -> dict[str, Any]:
+        return order_values(self.order) | {
+            "state": OrderState.PLANNED,
+            "recorded_at": self.now_ms,
+            "follows": self.follows,
+        }
+
+
 def plan_orders(
-    connection: Connection,
-    planned: Sequence[Order],
-    *,
-    now_ms: int,
-    follows: ClientOrderId | None = None,
+    connection: Connection, planned: Sequence[Order], *, now_ms: int
 ) -> tuple[Order, ...]:
     """Insert the orders that are new, and return those that may be queued, as they stand."""
+    queueable = plan_all(connection, [ToPlan(order, now_ms) for order in planned])
+    ids = dict.fromkeys(order.client_order_id for order in planned)
+    return tuple(queueable[key] for key in ids if key in queueable)
+
+
+def plan_all(connection: Connection, planned: Sequence[ToPlan]) -> dict[ClientOrderId, Order]:
+    """Insert the orders that are new, and find those that may be queued, as they stand."""
     if not planned:
-        return ()
-    known = {"state": OrderState.PLANNED, "recorded_at": now_ms, "follows": follows}
-    first = {order.client_order_id: order for order in reversed(planned)}
+        return {}
+    first = {one.order.client_order_id: one for one in reversed(planned)}
     # One order of locking for everybody: two plans that share orders wait, they do not deadlock.
-    rows = [order_values(first[key]) | known for key in sorted(first)]
-    fresh = {row.client_order_id for row in insert_missing(connection, orders, rows)}
-    append_events(
-        connection, [Event(key, OrderState.PLANNED, None, now_ms) for key in sorted(fresh)]
-    )
-    standing = {key: first[key] for key in fresh}
+    fresh = _insert_planned(connection, [first[key].row() for key in sorted(first)])
+    standing = {key: first[key].order for key in fresh}
     if len(fresh) < len(first):
         is_planned = orders.c.state == OrderState.PLANNED
         query = select(orders).where(orders.c.client_order_id.in_(sorted(first)), is_planned)
         for row in connection.execute(query).mappings():
             standing[row["client_order_id"]] = order_of(row)
-    ids = dict.fromkeys(order.client_order_id for order in planned)
-    return tuple(standing[key] for key in ids if key in standing)
+    return standing
+
+
+def _insert_planned(connection: Connection, rows: Rows) -> list[ClientOrderId]:
+    """Insert the orders that are new, each with the first line of its history; say which."""
+    arrays = arrays_of(orders, _PLANNED, rows)
+    return list(connection.exec_driver_sql(_PLAN, arrays).scalars())
 
 
 def note_state(
@@ -129,26 +151,20 @@ def _ending(state: OrderState, detail: str | None, now_ms: int) -> dict[str, Any
 def lock_orders(
     connection: Connection, wanted: Sequence[Order], *, now_ms: int
 ) -> dict[ClientOrderId, Standing]:
-    """Lock the rows of orders, by id: who locks the same ones waits, and nobody deadlocks.
-
-    Books that never saw an order take it now, so nothing is lost.
-    """
-    name = orders.c.client_order_id
+    """Lock the rows of orders. Books that never saw an order take it now, so nothing is lost."""
     ids = sorted({order.client_order_id for order in wanted})
-    query = select(orders).where(name.in_(ids)).order_by(name).with_for_update()
-    rows = connection.execute(query).mappings().all()
-    if len(rows) < len(ids):
+    standing = lock_rows(connection, ids)
+    if len(standing) < len(ids):
         plan_orders(connection, wanted, now_ms=now_ms)
-        rows = connection.execute(query).mappings().all()
-    return {
-        row["client_order_id"]: Standing(order_of(row), OrderState(row["state"]), row)
-        for row in rows
-    }
+        standing = lock_rows(connection, ids)
+    return standing
 
 
 def append_events(connection: Connection, events: Sequence[Event]) -> None:
     """Append to the histories of orders; an event that is there already changes nothing."""
-    insert_missing(connection, order_history, [event.row() for event in events])
+    if events:
+        arrays = arrays_of(order_history, EVENT_COLUMNS, [event.row() for event in events])
+        connection.exec_driver_sql(APPEND, arrays)
 
 
 def kept(said: str | None) -> str | None:

@@ -6,12 +6,20 @@ written through it is in `postgres_ledger` and `postgres_archive`.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from select import POLLIN, poll
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InternalError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    InternalError,
+    OperationalError,
+)
 from sqlalchemy.exc import InterfaceError as LostConnection
 from sqlalchemy.exc import TimeoutError as PoolExhausted
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from rebalancer.errors import BadConfig, BadData, StoreUnavailable
 
@@ -55,6 +63,8 @@ _CURES = {
     "No space left on device": "free some disk on the server",
 }
 _CURE = f"start PostgreSQL, or correct {SETTING}; what was under way can be repeated safely"
+_NEW = "trimtab_new"
+"""Marks a connection that nobody was lent yet: the pool gives up where that one is refused too."""
 _UNDEFINED_TABLE, _UNDEFINED_COLUMN, _NOT_ALLOWED = "42P01", "42703", "42501"
 
 
@@ -69,12 +79,10 @@ def open_engine(url: str) -> Engine:
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_WAIT_SECONDS,
-        pool_pre_ping=True,
         connect_args=_CONNECT_ARGUMENTS,
-        # Many updates in one round trip, as many inserts are anyway.
-        executemany_mode="values_plus_batch",
     )
     event.listen(engine, "connect", _bound_waits)
+    event.listen(engine, "checkout", _refuse_lost)
     return engine
 
 
@@ -153,11 +161,28 @@ def translated(url: URL) -> Iterator[None]:
         ) from None
 
 
-def _bound_waits(raw: Any, _record: object) -> None:
+def _bound_waits(raw: Any, record: ConnectionPoolEntry) -> None:
     # Not as a start-up option: poolers in front of a server refuse those.
     with raw.cursor() as cursor:
         cursor.execute(_LIMITS)
     raw.commit()
+    record.info[_NEW] = True
+
+
+def _refuse_lost(raw: Any, record: ConnectionPoolEntry, _lent: object) -> None:
+    """Have the pool replace a connection that was lost while it lay there.
+
+    Asking the server costs a trip for every transaction. The kernel knows already: what lies idle
+    is silent, so whatever stands to be read on it says that the server ends it; and a network that
+    went away without a word is found by the keepalives.
+    """
+    if record.info.pop(_NEW, False):
+        return
+    line = poll()
+    if not raw.closed:
+        line.register(raw.fileno(), POLLIN)
+    if raw.closed or line.poll(0):
+        raise DisconnectionError("lost while idle")
 
 
 def _message(url: URL, error: DBAPIError) -> str:

@@ -1,6 +1,7 @@
 """Rows of fills: written once, and compared with what the venue tells later."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, select, tuple_
 
@@ -8,30 +9,23 @@ from rebalancer.errors import BooksDisagree
 from rebalancer.money import Asset, parse_symbol
 from rebalancer.orders import Order, PortfolioName
 from rebalancer.settlement import Fill, Settlement
-from resources.postgres_rows import fill_of, fill_values, insert_missing
+from resources.postgres_rows import fill_of, fill_values
 from resources.tables_books import fills, orders
 
 
-def write_fills(connection: Connection, settled: Sequence[tuple[Settlement, int]]) -> None:
-    """Insert the fills that are new, of settlements with the instants they are booked at.
-
-    Raises:
-        BooksDisagree: a trade of the market is on the books already, and told otherwise there.
-    """
+def fill_rows(settled: Sequence[tuple[Settlement, int]]) -> list[dict[str, Any]]:
+    """The rows of trades, of settlements with the instants they are booked at."""
     rows = {
         _key_of(fill, settlement.order): fill_values(fill, settlement.order, now_ms=now_ms)
         for settlement, now_ms in settled
         for fill in settlement.fills
     }
     # By key, as everybody does: who writes the same trades waits, and none deadlocks.
-    new = insert_missing(connection, fills, [rows[key] for key in sorted(rows)])
-    told = sum(len(settlement.fills) for settlement, _ in settled)
-    if len(new) < told:
-        for settlement, _ in settled:
-            _require_as_booked(connection, settlement)
+    return [rows[key] for key in sorted(rows)]
 
 
-def _require_as_booked(connection: Connection, settlement: Settlement) -> None:
+def require_as_booked(connection: Connection, settlement: Settlement) -> None:
+    """Raises BooksDisagree where a trade of the market stands otherwise on the books."""
     order, key = settlement.order, tuple_(fills.c.venue, fills.c.symbol, fills.c.trade_id)
     wanted = [_key_of(fill, order) for fill in settlement.fills]
     known = connection.execute(select(fills).where(key.in_(wanted))).mappings()

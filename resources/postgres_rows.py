@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Table
@@ -12,26 +13,37 @@ from rebalancer.errors import BadData
 from rebalancer.money import Symbol, parse_symbol, to_decimal
 from rebalancer.orders import Order
 from rebalancer.settlement import Fill
+from resources.tables_columns import timestamp_of
 
-_ORDER_PLAIN = (
+_ORDER_TEXTS = (
     "client_order_id",
     "cycle_id",
     "portfolio",
     "venue",
     "side",
+    "rules_version",
+    "style",
+)
+_ORDER_NUMBERS = (
     "amount_base",
     "limit_price_quote",
     "worst_price_quote",
     "arrival_mid_quote",
     "drift_bps",
     "urgency",
-    "rules_version",
-    "slice_index",
-    "attempt",
-    "style",
     "leg_rest_base",
     "least_base",
 )
+_ORDER_COUNTS = ("slice_index", "attempt")
+_ORDER_PLAIN = (*_ORDER_TEXTS, *_ORDER_NUMBERS, *_ORDER_COUNTS)
+ORDER_COLUMNS = (*_ORDER_PLAIN, "asset", "symbol", "planned_at", "expires_at")
+"""What `order_values` gives."""
+# Every column of an answer costs as much to announce as to read: a few arrays, not twenty columns.
+DESCRIPTION = (
+    f"ARRAY[{', '.join(_ORDER_TEXTS)}, symbol], ARRAY[{', '.join(_ORDER_NUMBERS)}], "
+    f"ARRAY[{', '.join(_ORDER_COUNTS)}], ARRAY[planned_at, expires_at]"
+)
+"""What the columns of `orders` say the order is, in SQL; see `description_of`."""
 _FILL_PLAIN = (
     "trade_id",
     "client_order_id",
@@ -41,6 +53,10 @@ _FILL_PLAIN = (
     "fee_amount",
     "is_maker",
 )
+
+
+_texts_of, _numbers_of = attrgetter(*_ORDER_TEXTS), attrgetter(*_ORDER_NUMBERS)
+_counts_of = attrgetter(*_ORDER_COUNTS)
 
 
 def insert_missing(
@@ -70,6 +86,16 @@ def order_values(order: Order) -> dict[str, Any]:
         "planned_at": order.planned_at_ms,
         "expires_at": order.expires_at_ms,
     }
+
+
+def description_of(order: Order) -> tuple[list[Any], ...]:
+    """What the driver gives for the `DESCRIPTION` of an order's row."""
+    return (
+        [*_texts_of(order), str(order.symbol)],
+        [*_numbers_of(order)],
+        [*_counts_of(order)],
+        [timestamp_of(order.planned_at_ms), timestamp_of(order.expires_at_ms)],
+    )
 
 
 def order_of(row: RowMapping) -> Order:

@@ -4,27 +4,47 @@ Rows are locked before they are judged, so two sessions that book the same order
 second finds what the first one wrote. What each step means is `judge_step`'s to say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection
 
 from rebalancer.errors import BooksDisagree
 from rebalancer.money import exact, plain
 from rebalancer.order_states import Step, judge_step
-from rebalancer.orders import Order
+from rebalancer.orders import ClientOrderId, Order
 from rebalancer.settlement import Accepted, LateTrades, LedgerReceipt, Settlement
+from resources.postgres_arrays import arrays_of, insertion, overwriting
 from resources.postgres_booking import (
+    APPEND,
+    EVENT_COLUMNS,
     Event,
-    Standing,
-    append_events,
+    ToPlan,
     kept,
     lock_orders,
-    plan_orders,
+    plan_all,
 )
-from resources.postgres_fills import require_told_again, write_fills
-from resources.tables_books import orders
+from resources.postgres_fills import fill_rows, require_as_booked, require_told_again
+from resources.postgres_standing import Standing, require_same_order
+from resources.tables_books import fills, order_history, orders
+
+_END_COLUMNS = (
+    "client_order_id",
+    "state",
+    "venue_order_id",
+    "reason",
+    "contradiction",
+    "filled_base",
+    "paid_quote",
+    "slippage_bps",
+    "settled_at",
+)
+_FILL_COLUMNS = tuple(fills.c.keys())
+_END = (
+    f"WITH ended AS ({overwriting(orders, _END_COLUMNS)}), told AS ({APPEND}), "
+    f"traded AS ({insertion(fills, _FILL_COLUMNS)} RETURNING 1) SELECT count(*) FROM traded"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +69,16 @@ class _Judged:
     def is_news(self) -> bool:
         return self.step not in (Step.STALE, Step.SAME)
 
+    @property
+    def client_order_id(self) -> ClientOrderId:
+        return self.settlement.order.client_order_id
+
+    @property
+    def rest(self) -> Order | None:
+        """What follows on its leg. After a contradiction nobody knows what the leg still needs."""
+        is_over = self.step is Step.STALE or self.contradiction is not None
+        return None if is_over else self.settlement.successor
+
 
 def settle_orders(connection: Connection, brought: Sequence[ToBook]) -> list[LedgerReceipt]:
     """Book settlements of different orders, or find that they are booked already.
@@ -66,26 +96,27 @@ def settle_orders(connection: Connection, brought: Sequence[ToBook]) -> list[Led
         _judge(connection, standing[one.settlement.order.client_order_id], one) for one in brought
     ]
     news = [one for one in judged if one.is_news]
-    write_fills(connection, [(one.settlement, one.at_ms) for one in news])
     _end(connection, news)
-    return [_receipt_of(connection, one) for one in judged]
+    rests = [ToPlan(one.rest, one.at_ms, one.client_order_id) for one in judged if one.rest]
+    queueable = plan_all(connection, rests)
+    return [_receipt_of(one, queueable) for one in judged]
 
 
 def _judge(connection: Connection, standing: Standing, brought: ToBook) -> _Judged:
-    settlement, row = brought.settlement, standing.row
-    _require_same_order(standing.order, settlement.order)
+    settlement = brought.settlement
+    require_same_order(connection, standing, settlement.order)
     _require_same_venue_order(standing, settlement)
-    grew = settlement.filled_base > row["filled_base"]
+    grew = settlement.filled_base > standing.filled_base
     step = judge_step(standing.state, settlement.state, fills_grew=grew)
     if step is Step.IMPOSSIBLE:
         raise BooksDisagree(_two_ends(standing, settlement))
     if step is Step.STALE:
         # It ended before, and this is told without evidence of a trade: it may leave the queue.
-        return _Judged(settlement, standing, step, row["contradiction"], row["settled_at"])
+        return _Judged(settlement, standing, step, standing.contradiction, standing.ended_at_ms)
     if step is Step.SAME:
-        contradiction = row["contradiction"] or kept(settlement.contradiction)
+        contradiction = standing.contradiction or kept(settlement.contradiction)
         _require_same_end(connection, standing, settlement)
-        return _Judged(settlement, standing, step, contradiction, row["settled_at"])
+        return _Judged(settlement, standing, step, contradiction, standing.ended_at_ms)
     before = _two_ends(standing, settlement) if step is Step.CONTRADICTION else None
     if step is Step.CONTRADICTION:
         require_told_again(connection, settlement)
@@ -93,19 +124,14 @@ def _judge(connection: Connection, standing: Standing, brought: ToBook) -> _Judg
     return _Judged(settlement, standing, step, contradiction, brought.now_ms)
 
 
-def _receipt_of(connection: Connection, judged: _Judged) -> LedgerReceipt:
-    """What the queue is told; a successor is planned with it."""
-    settlement, row = judged.settlement, judged.standing.row
+def _receipt_of(judged: _Judged, queueable: Mapping[ClientOrderId, Order]) -> LedgerReceipt:
+    """What the queue is told."""
     is_stale = judged.step is Step.STALE
-    # After a contradiction nobody knows what the leg still needs.
-    is_over = is_stale or judged.contradiction is not None or settlement.successor is None
-    rest = () if is_over or settlement.successor is None else (settlement.successor,)
-    order_id = settlement.order.client_order_id
-    queueable = plan_orders(connection, rest, now_ms=judged.at_ms, follows=order_id)
+    teller = judged.standing if is_stale else judged.settlement
     return LedgerReceipt(
-        client_order_id=order_id,
-        successor=next(iter(queueable), None),
-        paid_quote=row["paid_quote"] if is_stale else settlement.paid_quote,
+        client_order_id=judged.client_order_id,
+        successor=queueable.get(judged.rest.client_order_id) if judged.rest else None,
+        paid_quote=teller.paid_quote,
         recorded_at_ms=judged.at_ms,
         contradiction=judged.contradiction,
         late=_late_trades(judged),
@@ -116,27 +142,37 @@ def _late_trades(judged: _Judged) -> LateTrades | None:
     if judged.step is not Step.CONTRADICTION:
         return None
     with exact():
-        more = judged.settlement.paid_quote - judged.standing.row["paid_quote"]
+        more = judged.settlement.paid_quote - judged.standing.paid_quote
     return LateTrades(judged.settlement.order.portfolio, more)
 
 
 def _end(connection: Connection, news: Sequence[_Judged]) -> None:
-    """Write the ends of orders over what stood there, and append them to their histories."""
+    """Write fills, the ends of orders over what stood there, and their histories, in one trip.
+
+    Raises:
+        BooksDisagree: a trade of the market is on the books already, and told otherwise there.
+    """
     if not news:
         return
-    rows = [_row_of(one) for one in news]
-    columns: dict[str, Any] = {name: bindparam(name) for name in rows[0] if name != "ended"}
-    is_this = orders.c.client_order_id == bindparam("ended")
-    connection.execute(update(orders).where(is_this).values(**columns), rows)
-    append_events(connection, [_event_of(one) for one in news])
+    traded = fill_rows([(one.settlement, one.at_ms) for one in news])
+    events = [_event_of(one).row() for one in news]
+    arrays = (
+        arrays_of(orders, _END_COLUMNS, [_row_of(one) for one in news])
+        | arrays_of(order_history, EVENT_COLUMNS, events)
+        | arrays_of(fills, _FILL_COLUMNS, traded)
+    )
+    new = connection.exec_driver_sql(_END, arrays).scalar_one()
+    if new < sum(len(one.settlement.fills) for one in news):
+        for one in news:
+            require_as_booked(connection, one.settlement)
 
 
 def _row_of(judged: _Judged) -> dict[str, Any]:
     settlement, standing = judged.settlement, judged.standing
     return {
-        "ended": settlement.order.client_order_id,
+        "client_order_id": judged.client_order_id,
         "state": settlement.state,
-        "venue_order_id": _venue_order_id(settlement) or standing.row["venue_order_id"],
+        "venue_order_id": _venue_order_id(settlement) or standing.venue_order_id,
         "reason": kept(settlement.reason),
         "contradiction": judged.contradiction,
         "filled_base": settlement.filled_base,
@@ -149,31 +185,24 @@ def _row_of(judged: _Judged) -> dict[str, Any]:
 def _event_of(judged: _Judged) -> Event:
     settlement = judged.settlement
     detail = _joined(settlement.reason, judged.contradiction)
-    return Event(settlement.order.client_order_id, settlement.state, detail, judged.at_ms)
-
-
-def _require_same_order(booked: Order, settled: Order) -> None:
-    if booked != settled:
-        raise BooksDisagree(
-            f"{settled.client_order_id}: the books hold {booked}, but {settled} was settled"
-        )
+    return Event(judged.client_order_id, settlement.state, detail, judged.at_ms)
 
 
 def _require_same_venue_order(standing: Standing, settlement: Settlement) -> None:
-    booked, told = standing.row["venue_order_id"], _venue_order_id(settlement)
+    booked, told = standing.venue_order_id, _venue_order_id(settlement)
     if None not in (booked, told) and booked != told:
         raise BooksDisagree(
-            f"{standing.order.client_order_id}: the books hold the venue's order {booked}, "
+            f"{settlement.order.client_order_id}: the books hold the venue's order {booked}, "
             f"now it is {told}; the venue may have two orders under one id of ours"
         )
 
 
 def _require_same_end(connection: Connection, standing: Standing, settlement: Settlement) -> None:
     for name in ("filled_base", "paid_quote"):
-        booked, settled = standing.row[name], getattr(settlement, name)
+        booked, settled = getattr(standing, name), getattr(settlement, name)
         if booked != settled:
             raise BooksDisagree(
-                f"{standing.order.client_order_id}: the books hold {name} {booked}, "
+                f"{settlement.order.client_order_id}: the books hold {name} {booked}, "
                 f"now it is {settled}"
             )
     more = require_told_again(connection, settlement)
@@ -182,8 +211,8 @@ def _require_same_end(connection: Connection, standing: Standing, settlement: Se
 
 def _two_ends(standing: Standing, settlement: Settlement) -> str:
     return (
-        f"{standing.order.client_order_id}: the books said {standing.state} with "
-        f"{plain(standing.row['filled_base'])} filled, now it is {settlement.state} with "
+        f"{settlement.order.client_order_id}: the books said {standing.state} with "
+        f"{plain(standing.filled_base)} filled, now it is {settlement.state} with "
         f"{plain(settlement.filled_base)} filled"
     )
 

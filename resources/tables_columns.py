@@ -44,10 +44,20 @@ class EpochMs(TypeDecorator[int]):
     cache_ok = True
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else _EPOCH + value * _MS
+        return None if value is None else timestamp_of(value)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else (value - _EPOCH) // _MS
+        return None if value is None else epoch_ms_of(value)
+
+
+def timestamp_of(at_ms: int) -> datetime:
+    """An instant as it stands on disk."""
+    return _EPOCH + at_ms * _MS
+
+
+def epoch_ms_of(timestamp: datetime) -> int:
+    """An instant as it stands in Python."""
+    return (timestamp - _EPOCH) // _MS
 
 
 def positive(name: str, *, nullable: bool = False) -> Column[Any]:

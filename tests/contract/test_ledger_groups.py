@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
@@ -11,7 +12,15 @@ from sqlalchemy import Engine, event, select
 
 from rebalancer.errors import BooksDisagree, StoreUnavailable
 from rebalancer.orders import Order
-from rebalancer.settlement import Accepted, LedgerReceipt, Settlement, settle
+from rebalancer.settlement import (
+    Accepted,
+    LedgerReceipt,
+    NotFound,
+    Refused,
+    Settlement,
+    settle,
+)
+from resources.postgres_archive import PostgresArchive
 from resources.postgres_connection import open_engine
 from resources.postgres_ledger import PostgresLedger
 from resources.tables_books import orders
@@ -66,6 +75,41 @@ async def test_settlements_that_end_together_are_committed_together(engine: Engi
     ]
     assert set(states(engine, settlements).values()) == {"filled"}
     assert len(commits) < TOGETHER / 5
+
+
+async def test_ends_of_every_kind_share_a_group(engine: Engine) -> None:
+    ledger, (filled,), cycle = PostgresLedger(engine), make_settlements(1), uuid4().hex
+    refused, absent, unpaid = (make_order(base, cycle_id=cycle) for base in ("A", "B", "C"))
+    trade = replace(make_fill(unpaid, "1", trade_id=uuid4().hex), fee_asset=None)
+    brought = [
+        filled,
+        settle(Refused(refused, "a 'reason' of 100 % \\ {\0}"), ()),
+        settle(NotFound(absent), ()),
+        settle(Accepted(unpaid, "v", is_closed=True, filled_base=trade.amount_base), [trade]),
+    ]
+    await asyncio.gather(*(ledger.record(one, now_ms=NOW_MS) for one in brought))
+    archive = PostgresArchive(engine)
+    rows = {row.order.client_order_id: row for row in archive.read_orders(limit=len(brought))}
+    for one in brought:
+        row = rows[one.order.client_order_id]
+        assert (row.order, row.state, row.slippage_bps) == (one.order, one.state, one.slippage_bps)
+    assert rows[refused.client_order_id].reason == "a 'reason' of 100 % \\ {␀}"
+    assert {row.fill for row in archive.read_fills(limit=2)} == {*filled.fills, trade}
+
+
+async def test_what_follows_the_orders_of_a_group_is_planned_with_them(engine: Engine) -> None:
+    ledger, cycle = PostgresLedger(engine), uuid4().hex
+    ended = [make_order(f"A{n}", cycle_id=cycle, amount_base=Decimal(2)) for n in range(TOGETHER)]
+    brought = [make_settlement(order) for order in ended]
+    receipts = await asyncio.gather(*(ledger.record(one, now_ms=NOW_MS) for one in brought))
+    assert [receipt.successor for receipt in receipts] == [one.successor for one in brought]
+    archive = PostgresArchive(engine)
+    follows = {row.order: row.follows for row in archive.read_orders(limit=2 * TOGETHER)}
+    for order, receipt in zip(ended, receipts, strict=True):
+        assert receipt.successor is not None
+        assert follows[receipt.successor] == order.client_order_id
+        (event,) = archive.read_history(receipt.successor.client_order_id)
+        assert (event.state, event.at_ms) == ("planned", NOW_MS)
 
 
 async def test_one_that_disagrees_with_the_books_fails_alone(engine: Engine) -> None:

@@ -3,9 +3,10 @@
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from rebalancer.errors import BadConfig, StoreUnavailable
@@ -103,3 +104,39 @@ def test_thirty_callers_at_once_each_get_a_connection(engine: Engine) -> None:
 
     with ThreadPoolExecutor(30) as pool:
         assert list(pool.map(ask, range(30))) == list(range(30))
+
+
+def backend_of(engine: Engine) -> int:
+    with transaction(engine) as connection:
+        return int(connection.scalar(text("SELECT pg_backend_pid()")) or 0)
+
+
+def end_backend(killer: Engine, pid: int) -> None:
+    with transaction(killer) as connection:
+        # Waits until the process is gone.
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+
+
+def test_a_connection_is_lent_again_until_the_server_ends_it(database_url: str) -> None:
+    engine, killer = open_engine(database_url), open_engine(database_url)
+    first, again = backend_of(engine), backend_of(engine)
+    end_backend(killer, first)
+    after = backend_of(engine)
+    assert (again, backend_of(engine)) == (first, after)
+    assert after != first
+    for one in (engine, killer):
+        one.dispose()
+
+
+def test_a_server_that_ends_every_connection_counts_as_unavailable(database_url: str) -> None:
+    engine, killer = open_engine(database_url), open_engine(database_url)
+
+    def end(raw: Any, _record: object) -> None:
+        end_backend(killer, raw.info.backend_pid)
+
+    event.listen(engine, "connect", end)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="repeated safely"):
+            backend_of(engine)
+    for one in (engine, killer):
+        one.dispose()
