@@ -8,7 +8,9 @@ A session holds a slot of the queue under an epoch. It renews it every second; o
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import gc
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +94,8 @@ class DrainSession:
         try:
             await self._recover()
             await asyncio.gather(self._probe_all(), self._watch.look())
-            await self._run_until_leaving(tenure, renewing)
+            with _collecting_only_what_is_new():
+                await self._run_until_leaving(tenure, renewing)
         finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
@@ -176,3 +179,16 @@ class DrainSession:
         while True:
             await asyncio.sleep(period_ms / 1_000)
             await act()
+
+
+@contextmanager
+def _collecting_only_what_is_new() -> Iterator[None]:
+    """Leave out of garbage collections what was there before: mostly imported code.
+
+    Walking through that stops every order for a fifth of a second, and finds nothing.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -130,6 +130,24 @@ def book_as_sent(
     return {"symbol": symbol, "timestamp": timestamp, **levels}
 
 
+def tickers_as_told(self: Any, tickers: Any, symbols: Any = None, params: Any = None) -> Any:
+    """The rows of a list of tickers, each by itself: a symbol told twice stays twice."""
+    if not isinstance(tickers, list):
+        return self.parse_table_of_tickers(tickers, symbols, params or {})
+    return [self.parse_ticker(row) for row in tickers]
+
+
+def order_as_told(self: Any, order: Any, market: Any = None) -> Any:
+    """An order as told, its trades parsed; ccxt finishes one of which the venue left something out.
+
+    What it reckons beyond that, as the average price, is read by nobody here, and takes as long as
+    all that is.
+    """
+    if not all(isinstance(pick(order, name), str) for name in _WHOLE_ORDER):
+        return self.finish_order(order, market)
+    return order | {"trades": self.parse_trades(order.get("trades") or [], market)}
+
+
 @contextmanager
 def connecting_within(limit_ms: int) -> Iterator[None]:
     """Let this task's requests leave on a line that is there in time, or not at all.
@@ -190,8 +208,7 @@ def exact_class(exchange_class: Any) -> Any:
 
     - numbers in JSON stay text, and tickers and balances are handed over as parsed: ccxt's own
       finishing drops zeros, and one NaN row makes it drop every other row;
-    - an order is finished by ccxt only where the venue left something out: it reckons what nobody
-      here reads, as the average price, and that takes as long as all else that is read of an order;
+    - an order that the venue told in full is handed over as told;
     - ticker rows stay a list, so that a symbol sent twice is seen twice;
     - errors are sorted as if the real venue had answered, because ccxt chooses some of its tables
       by the address; and each carries its Evidence;
@@ -229,25 +246,17 @@ def exact_class(exchange_class: Any) -> Any:
         if self.session is not None and self.session is not before:
             fit_session(self.session)
 
-    def parse_tickers(self: Any, tickers: Any, symbols: Any = None, params: Any = None) -> Any:
-        if not isinstance(tickers, list):
-            return exchange_class.parse_tickers(self, tickers, symbols, params or {})
-        return [self.parse_ticker(row) for row in tickers]
-
-    def safe_order(self: Any, order: Any, market: Any = None) -> Any:
-        if not all(isinstance(pick(order, name), str) for name in _WHOLE_ORDER):
-            return exchange_class.safe_order(self, order, market)
-        return order | {"trades": self.parse_trades(order.get("trades") or [], market)}
-
     changes: dict[str, Any] = {
         "number": str,
         "origins": {},
         "on_json_response": staticmethod(load_json),
         "handle_errors": handle_errors,
         "open": open_once,
-        "parse_tickers": parse_tickers,
+        "parse_tickers": tickers_as_told,
+        "parse_table_of_tickers": exchange_class.parse_tickers,
         "parse_order_book": book_as_sent,
-        "safe_order": safe_order,
+        "safe_order": order_as_told,
+        "finish_order": exchange_class.safe_order,
         "safe_ticker": lambda _self, ticker, _market=None: ticker,
         "safe_balance": lambda _self, balance: balance,
     }

@@ -64,7 +64,8 @@ class RedisLine(DrainLine):
     async def await_news(self, *, since: int, for_ms: int) -> None:
         if self._news == since:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._has_news.wait(), for_ms / 1_000)
+                async with asyncio.timeout(for_ms / 1_000):
+                    await self._has_news.wait()
 
     async def listen(self, redis_url: str) -> None:
         """Count the news until cancelled; a connection that breaks is made anew."""
