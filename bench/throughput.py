@@ -1,11 +1,11 @@
 """Orders a second until each is in PostgreSQL and out of the queue: one drain process, and three.
 
-The floor is measured in the same run, at the same concurrency: the warm client alone. With the rate
-on, what counts is how much of it is used, and that no second holds more than it.
+The floor is measured in the same run, with as many orders at once: the warm client alone. With the
+rate on, what counts is how much of it is used, and that no second holds more than it.
 """
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.failure import BenchFailed
@@ -13,14 +13,15 @@ from bench.figures import most_in_a_window, share_of_rate
 from bench.floor import run_floor
 from bench.order_times import ENDED
 from bench.orders import make_orders
-from bench.place import RATE_MAX, Place, beside, running_place
+from bench.place import RATE_MAX, Place, beside, environment, running_place
 from bench.sessions import await_end, plan, run_through, running_sessions
 from bench.stages import Marks
 from rebalancer.orders import Order
 from resources.system_clock import SystemClock
 from resources.wiring import Stores
 
-CONCURRENCY = 10
+CONCURRENCIES = (10,)
+"""Orders under way at once in each process."""
 WARM_UP = 100
 RATE = 3
 RATED_ORDERS_MAX = 60
@@ -41,6 +42,7 @@ class ThroughputRun:
     """One repetition of one variant."""
 
     variant: str
+    concurrency: int
     orders: int
     seconds: float
     doubled: int
@@ -60,30 +62,45 @@ class ThroughputRun:
 
 
 def measure_throughput(
-    *, orders: int, repetitions: int, variants: Collection[str] = VARIANTS
+    *,
+    orders: int,
+    repetitions: int,
+    variants: Collection[str] = VARIANTS,
+    concurrencies: Sequence[int] = CONCURRENCIES,
 ) -> Iterator[ThroughputRun]:
     """Variants in turn, repetition after repetition, so that a slow moment meets them all."""
-    with running_place(concurrency=CONCURRENCY) as place:
+    with running_place(concurrency=concurrencies[0]) as place:
         for repetition in range(repetitions):
-            for variant in (name for name in VARIANTS if name in variants):
-                name = f"{variant}-{repetition}"
-                if variant == FLOOR:
-                    yield _measure_floor(place, orders, name)
-                    continue
-                rate = RATE if variant == RATED else RATE_MAX
-                # A queue of its own for each: budgets and places of another count in none.
-                number = 1 + VARIANTS.index(variant)
-                with beside(place, number, rate=rate) as (own, stores):
-                    yield _measure(own, stores, orders, variant, name)
+            for concurrency in concurrencies:
+                for variant in (name for name in VARIANTS if name in variants):
+                    name = f"{variant}-{concurrency}-{repetition}"
+                    if variant == FLOOR:
+                        yield _measure_floor(place, concurrency, orders, name)
+                    else:
+                        yield _measure_drains(place, concurrency, orders, variant, name)
 
 
-def _measure_floor(place: Place, count: int, name: str) -> ThroughputRun:
+def _measure_floor(place: Place, concurrency: int, count: int, name: str) -> ThroughputRun:
     now_ms = SystemClock().now_ms()
     orders = make_orders(name, count, now_ms)
     warm_up = make_orders(f"{name}-warm", WARM_UP, now_ms)
-    run = run_floor(place, orders, warm_up=warm_up, concurrency=CONCURRENCY)
+    run = run_floor(place, orders, warm_up=warm_up, concurrency=concurrency)
     seen, doubled = _seen(place, orders)
-    return ThroughputRun(FLOOR, count, run.seconds, doubled, 0, 1.0, most_in_a_window(seen))
+    most = most_in_a_window(seen)
+    return ThroughputRun(FLOOR, concurrency, count, run.seconds, doubled, 0, 1.0, most)
+
+
+def _measure_drains(
+    place: Place, concurrency: int, count: int, variant: str, name: str
+) -> ThroughputRun:
+    rate = RATE if variant == RATED else RATE_MAX
+    # A queue of its own for each: budgets and places of another count in none.
+    number = 1 + VARIANTS.index(variant)
+    with (
+        environment({"TRIMTAB_DRAIN__CONCURRENCY": str(concurrency)}),
+        beside(place, number, rate=rate) as (own, stores),
+    ):
+        return _measure(own, stores, count, variant, name)
 
 
 def _measure(place: Place, stores: Stores, count: int, variant: str, name: str) -> ThroughputRun:
@@ -104,6 +121,7 @@ def _measure(place: Place, stores: Stores, count: int, variant: str, name: str) 
     seen, doubled = _seen(place, orders)
     return ThroughputRun(
         variant=variant,
+        concurrency=place.settings.drain.concurrency,
         orders=count,
         seconds=(max(max(end) for end in ends if end) - started_ns) / 1e9,
         doubled=doubled,

@@ -31,8 +31,8 @@ def name_of(run: object) -> str:
     match run:
         case LatencyRun(variant=variant, depth=depth):
             return variant if depth is None else f"{variant} at depth {depth}"
-        case ThroughputRun(variant=variant):
-            return TITLES[variant]
+        case ThroughputRun(variant=variant, concurrency=concurrency):
+            return f"{TITLES[variant]}, {concurrency} at once"
         case GrowthRun(depth=depth):
             return f"depth {depth}"
         case StartupRun(what=what):
@@ -103,12 +103,15 @@ def show_latency(rows: Sequence[Row]) -> None:
 
 
 def throughput_result(runs: Sequence[ThroughputRun]) -> list[Row]:
+    """A row for each variant and concurrency; each is a share of the floor that ran beside it."""
     rows = []
-    floors = [run for run in runs if run.variant == FLOOR]
-    for variant in dict.fromkeys(run.variant for run in runs):
-        own = [run for run in runs if run.variant == variant]
+    for variant, concurrency in dict.fromkeys((run.variant, run.concurrency) for run in runs):
+        beside = [run for run in runs if run.concurrency == concurrency]
+        own = [run for run in beside if run.variant == variant]
+        floors = [run for run in beside if run.variant == FLOOR]
         row: Row = {
             "variant": variant,
+            "concurrency": concurrency,
             "title": TITLES[variant],
             "orders": own[0].orders,
             "repetitions": len(own),
@@ -130,24 +133,34 @@ def throughput_result(runs: Sequence[ThroughputRun]) -> list[Row]:
 
 
 def show_throughput(rows: Sequence[Row]) -> None:
-    columns = ("variant", "orders/s", "of floor", "of rate", "doubled", "starved", "least did")
+    heading(f"Orders a second to their end on the books, {_counts(rows[0])}")
+    shares = ("variant", "at once", "orders/s", "of floor or rate")
     cells = [
         (
-            row["title"],
+            *_names(row),
             _cell(row["per_second"], digits=1),
-            _cell(row.get("share_of_floor")),
-            _cell(row.get("share_of_rate"), digits=3),
-            str(row["doubled"]),
-            str(row["starved"]),
-            _cell(row["share_of_least"]),
+            _cell(row.get("share_of_floor")) + _cell(row.get("share_of_rate"), digits=3),
         )
         for row in rows
     ]
-    heading(f"Orders a second to their end on the books, {_counts(rows[0])}")
-    table(columns, cells, right=",".join(columns[1:]), whole="variant")
-    for row in rows:
-        if "share_of_rate" in row:
-            heading(f"{row['title']}: at most {row['most_in_a_second']} in any one second")
+    table(shares, cells, right=",".join(shares[1:]), whole="variant")
+    heading("How they were sent and shared")
+    columns = ("variant", "at once", "doubled", "starved", "least did", "most in 1 s")
+    counts = [
+        (
+            *_names(row),
+            str(row["doubled"]),
+            str(row["starved"]),
+            _cell(row["share_of_least"]),
+            str(row["most_in_a_second"]),
+        )
+        for row in rows
+    ]
+    table(columns, counts, right=",".join(columns[1:]), whole="variant")
+
+
+def _names(row: Row) -> tuple[str, str]:
+    return row["title"], str(row["concurrency"])
 
 
 def startup_result(runs: Sequence[StartupRun]) -> list[Row]:
