@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bench.failure import BenchFailed
 from bench.figures import most_in_a_window, share_of_rate
 from bench.floor import run_floor
-from bench.order_times import ENDED
+from bench.order_times import CPU, ENDED
 from bench.orders import make_orders
 from bench.place import RATE_MAX, Place, beside, environment, running_place
 from bench.sessions import await_end, plan, run_through, running_sessions
@@ -53,6 +53,8 @@ class ThroughputRun:
     """Of an even share of the orders, what the process that did least of them did."""
     most_in_a_second: int
     """By the venue's clock, in any second, wherever it begins."""
+    cpu_ms_per_order: float
+    """Processor time of the processes that send, between the first order's end and the last's."""
     share_of_rate: float | None = None
     """Of what the rate allows, what was sent; where a rate is on."""
 
@@ -86,8 +88,17 @@ def _measure_floor(place: Place, concurrency: int, count: int, name: str) -> Thr
     warm_up = make_orders(f"{name}-warm", WARM_UP, now_ms)
     run = run_floor(place, orders, warm_up=warm_up, concurrency=concurrency)
     seen, doubled = _seen(place, orders)
-    most = most_in_a_window(seen)
-    return ThroughputRun(FLOOR, concurrency, count, run.seconds, doubled, 0, 1.0, most)
+    return ThroughputRun(
+        variant=FLOOR,
+        concurrency=concurrency,
+        orders=count,
+        seconds=run.seconds,
+        doubled=doubled,
+        starved=0,
+        share_of_least=1.0,
+        most_in_a_second=most_in_a_window(seen),
+        cpu_ms_per_order=run.cpu_seconds * 1_000 / count,
+    )
 
 
 def _measure_drains(
@@ -115,7 +126,8 @@ def _measure(place: Place, stores: Stores, count: int, variant: str, name: str) 
         started_ns = time.monotonic_ns()
         stores.queue.enqueue(orders, generation=stores.queue.generation())
         await_end(stores, orders)
-        ends = [_ends(marks, orders) for marks in sessions.leave()]
+        marks = sessions.leave()
+    ends = [_noted(ENDED, of_one, orders) for of_one in marks]
     if sum(map(len, ends)) != count:
         raise BenchFailed(f"{TITLES[variant]}: {count} orders, {sum(map(len, ends))} ends noted")
     seen, doubled = _seen(place, orders)
@@ -128,17 +140,24 @@ def _measure(place: Place, stores: Stores, count: int, variant: str, name: str) 
         starved=sum(not end for end in ends),
         share_of_least=min(map(len, ends)) * processes / count,
         most_in_a_second=most_in_a_window(seen),
+        cpu_ms_per_order=_cpu_ms_per_order([_noted(CPU, of_one, orders) for of_one in marks]),
         share_of_rate=share_of_rate(seen, RATE) if is_rated else None,
     )
 
 
-def _ends(marks: Marks, orders: Collection[Order]) -> list[int]:
-    """When each of the measured orders that this session ended left the queue."""
+def _noted(what: str, marks: Marks, orders: Collection[Order]) -> list[int]:
+    """What this session noted of each of the measured orders that it ended."""
     return [
-        marks[order.client_order_id][ENDED]
+        marks[order.client_order_id][what]
         for order in orders
-        if ENDED in marks.get(order.client_order_id, {})
+        if what in marks.get(order.client_order_id, {})
     ]
+
+
+def _cpu_ms_per_order(sessions: Sequence[Sequence[int]]) -> float:
+    """The first order of each session begins the time and is not counted."""
+    used_ns = sum(max(used) - min(used) for used in sessions if used)
+    return used_ns / 1e6 / sum(len(used) - 1 for used in sessions if used)
 
 
 def _seen(place: Place, orders: Collection[Order]) -> tuple[list[int], int]:

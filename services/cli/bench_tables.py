@@ -4,7 +4,7 @@ Belongs here: bringing the repetitions of one thing together, and words. Every f
 median over the repetitions, with the least and the most of them beside it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -120,6 +120,7 @@ def throughput_result(runs: Sequence[ThroughputRun]) -> list[Row]:
             "starved": sum(run.starved for run in own),
             "share_of_least": _spread(run.share_of_least for run in own),
             "most_in_a_second": max(run.most_in_a_second for run in own),
+            "cpu_ms_per_order": _spread(run.cpu_ms_per_order for run in own),
         }
         shares = [run.share_of_rate for run in own if run.share_of_rate is not None]
         if shares:
@@ -133,34 +134,37 @@ def throughput_result(runs: Sequence[ThroughputRun]) -> list[Row]:
 
 
 def show_throughput(rows: Sequence[Row]) -> None:
+    """Three tables, for one of all columns is wider than a terminal."""
     heading(f"Orders a second to their end on the books, {_counts(rows[0])}")
-    shares = ("variant", "at once", "orders/s", "of floor or rate")
-    cells = [
-        (
-            *_names(row),
+    _show_variants(
+        rows,
+        ("orders/s", "of floor or rate"),
+        lambda row: (
             _cell(row["per_second"], digits=1),
             _cell(row.get("share_of_floor")) + _cell(row.get("share_of_rate"), digits=3),
-        )
-        for row in rows
-    ]
-    table(shares, cells, right=",".join(shares[1:]), whole="variant")
+        ),
+    )
     heading("How they were sent and shared")
-    columns = ("variant", "at once", "doubled", "starved", "least did", "most in 1 s")
-    counts = [
-        (
-            *_names(row),
+    _show_variants(
+        rows,
+        ("doubled", "starved", "least did", "most in 1 s"),
+        lambda row: (
             str(row["doubled"]),
             str(row["starved"]),
             _cell(row["share_of_least"]),
             str(row["most_in_a_second"]),
-        )
-        for row in rows
-    ]
-    table(columns, counts, right=",".join(columns[1:]), whole="variant")
+        ),
+    )
+    heading("Processor time of the processes that send, in milliseconds")
+    _show_variants(rows, ("an order",), lambda row: (_cell(row["cpu_ms_per_order"]),))
 
 
-def _names(row: Row) -> tuple[str, str]:
-    return row["title"], str(row["concurrency"])
+def _show_variants(
+    rows: Sequence[Row], figures: Sequence[str], cells_of: Callable[[Row], Sequence[str]]
+) -> None:
+    columns = ("variant", "at once", *figures)
+    cells = [(row["title"], str(row["concurrency"]), *cells_of(row)) for row in rows]
+    table(columns, cells, right=",".join(columns[1:]), whole="variant")
 
 
 def startup_result(runs: Sequence[StartupRun]) -> list[Row]:

@@ -16,7 +16,7 @@ def one_latency(variant: str, depth: int | None, p99: float, *, doubled: int = 0
 
 def one_throughput(variant: str, seconds: float, *, concurrency: int = 10) -> ThroughputRun:
     share = 0.97 if variant == "rated" else None
-    return ThroughputRun(variant, concurrency, 100, seconds, 1, 0, 1.0, 3, share)
+    return ThroughputRun(variant, concurrency, 100, seconds, 1, 0, 1.0, 3, seconds, share)
 
 
 def test_each_repetition_is_compared_with_the_one_that_ran_beside_it() -> None:
@@ -52,6 +52,7 @@ def test_a_drain_is_told_as_a_share_of_the_floor_and_a_rated_one_of_its_rate() -
     assert "share_of_floor" not in floor
     assert drain["share_of_floor"]["median"] == 0.25
     assert drain["per_second"]["median"] == 25
+    assert drain["cpu_ms_per_order"]["median"] == 4
     assert rated["share_of_rate"]["median"] == 0.97
     assert "share_of_floor" not in rated
     assert rated["most_in_a_second"] == 3
