@@ -23,10 +23,10 @@ ifneq ($(USABLE),yes)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test chaos lint audit ci requirements clean
+.PHONY: help demo up test chaos bench-pair lint audit ci requirements clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(STAMPS)/project ## a whole rebalance on this machine: servers, exchange, orders, fills
 	@$(BIN)/trimtab demo $(ARGS)
@@ -39,6 +39,9 @@ test: $(STAMPS)/dev $(STAMPS)/project ## every test but the slow ones; ARGS="-m 
 
 chaos: $(STAMPS)/dev $(STAMPS)/project ## break everything, then prove no order was lost; ARGS="--short" takes a minute
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+bench-pair: $(STAMPS)/project ## what changed since BEFORE=commit bought; ARGS="throughput --variant one"
+	@$(BIN)/python -m bench.pair "$(BEFORE)" $(ARGS)
 
 lint: $(STAMPS)/dev $(STAMPS)/project ## style, types and import rules
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ Belongs here: starting and ending. What a program is told is its caller's busine
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,8 +48,7 @@ class Child:
             raise self.failure(f"ended with code {code}")
 
     def failure(self, what: str) -> BenchFailed:
-        said = self.log.read_text(errors="replace")[-TAIL_LENGTH:] or "nothing"
-        return BenchFailed(f"{self.name} {what}. The end of what it said:\n{said}")
+        return _failure(self.name, what, self.log)
 
 
 @contextmanager
@@ -76,6 +76,42 @@ def running(
         _end(process)
 
 
+def run_to_end(
+    words: Sequence[str],
+    *,
+    name: str,
+    folder: Path,
+    log: Path,
+    env: Mapping[str, str],
+    seconds_max: float,
+) -> str:
+    """Run any program in a folder until it has ended well; what it printed.
+
+    With all that it starts, in a session of its own as above; if we are interrupted, all of them
+    are told to end. What it printed is in the log too, after what it said beside it.
+    """
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=dict(env),
+            cwd=folder,
+            start_new_session=True,
+        )
+        try:
+            printed, _ = process.communicate(timeout=seconds_max)
+        except subprocess.TimeoutExpired:
+            raise _failure(name, f"did not end in {seconds_max} s", log) from None
+        finally:
+            _end_group(process)
+        errors.write(printed)
+    if process.returncode != 0:
+        raise _failure(name, f"ended with code {process.returncode}", log)
+    return printed.decode(errors="replace")
+
+
 def end_all(children: Sequence[Child]) -> None:
     """End them at the same time: one that waits for another's orders would wait for long."""
     for child in children:
@@ -96,3 +132,21 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
+
+
+def _end_group(process: "subprocess.Popen[bytes]") -> None:
+    """End a program that leads a session, and whoever else is in it."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def _failure(name: str, what: str, log: Path) -> BenchFailed:
+    said = log.read_text(errors="replace")[-TAIL_LENGTH:] or "nothing"
+    return BenchFailed(f"{name} {what}. The end of what it said:\n{said}")

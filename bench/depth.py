@@ -3,9 +3,12 @@
 Belongs here: filling a queue. Their markets need not exist: nothing sends them.
 """
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
+from bench.failure import BenchFailed
 from bench.orders import PATIENT, make_order
 from rebalancer.orders import Order
 from rebalancer.queue import Claim
@@ -18,6 +21,7 @@ LEASE_MS = 60_000
 BATCH = 500
 WRITERS = 2
 """One is answered by Redis while the other writes its orders down."""
+FILL_SECONDS_MAX = 900
 
 
 def fill_ready(stores: Stores, first: int, count: int, now_ms: int) -> None:
@@ -49,15 +53,27 @@ def fill_parked(stores: Stores, count: int, now_ms: int) -> None:
 
 
 def _fill(stores: Stores, numbers: range, make: Callable[[int], Order]) -> None:
-    generation = stores.queue.generation()
+    generation, ended = stores.queue.generation(), Event()
+    deadline = time.monotonic() + FILL_SECONDS_MAX
 
     def write(starts: range) -> None:
         for start in starts:
+            if ended.is_set():
+                return
+            if time.monotonic() > deadline:
+                raise BenchFailed(
+                    f"{len(numbers):,} waiting orders were not queued in {FILL_SECONDS_MAX} s; "
+                    "choose a smaller --depth"
+                )
             orders = [make(number) for number in numbers[start : start + BATCH]]
             added = stores.queue.enqueue(orders, generation=generation)
             assert len(added) == len(orders), "some of them waited already"
 
     with ThreadPoolExecutor(WRITERS) as writers:
         shares = [range(first * BATCH, len(numbers), WRITERS * BATCH) for first in range(WRITERS)]
-        for _ in writers.map(write, shares):
-            pass
+        try:
+            for _ in writers.map(write, shares):
+                pass
+        finally:
+            # Whoever is interrupted waits for the writers: for one batch each, not for a million.
+            ended.set()

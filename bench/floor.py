@@ -18,6 +18,7 @@ class FloorRun:
     handed_ns: dict[str, int]
     answered_ns: dict[str, int]
     seconds: float
+    cpu_seconds: float
 
 
 def run_floor(
@@ -60,6 +61,7 @@ async def _place(
             await client.create(order)
             answered[order.client_order_id] = time.monotonic_ns()
 
-    started = time.monotonic()
+    started, cpu_started = time.monotonic(), time.process_time()
     await asyncio.gather(*(work() for _ in range(concurrency)))
-    return FloorRun(handed, answered, time.monotonic() - started)
+    seconds, cpu_seconds = time.monotonic() - started, time.process_time() - cpu_started
+    return FloorRun(handed, answered, seconds, cpu_seconds)

@@ -13,6 +13,8 @@ Moments = Mapping[str, int]
 
 QUEUED, CLAIMED, GATED, PERMITTED = "queued", "claimed", "gated", "permitted"
 READ, REPLIED, ANSWERED, ENDED = "read", "replied", "answered", "acknowledged"
+CPU = "cpu"
+"""No moment: the processor time that the process of a drain had used when the order ended."""
 
 STAGES: Mapping[str, tuple[str, str]] = {
     "queue": (QUEUED, CLAIMED),

@@ -85,7 +85,7 @@ def measure_growth(
         place = stack.enter_context(running_place(concurrency=1))
         own, stores = stack.enter_context(beside(place, DATABASE))
         redis = stack.enter_context(closing(BareRedis(own.redis_url)))
-        stack.enter_context(redis.every_command_noted())
+        stack.enter_context(redis.watched())
         tenure = stores.queue.open_tenure(SLOT, owner="bench", ttl_ms=TENURE_MS)
         assert tenure is not None, "the slot is held"
         bench, now_ms, reached = _Bench(stores, redis, tenure), SystemClock().now_ms(), 0
@@ -96,7 +96,6 @@ def measure_growth(
             before = redis.memory_bytes()
             fill_ready(stores, reached, depth - reached, now_ms)
             redis.forget_commands()
-            redis.await_rest()
             added, reached = depth - reached, depth
             grown = redis.memory_bytes() - before
             weight = grown / added if added >= WEIGHED_MIN else None

@@ -1,6 +1,7 @@
 """When one order passed each stage of a drain session: ports that note the time and change nothing.
 
-All times are CLOCK_MONOTONIC in ns, which every process of a machine shares.
+All times are CLOCK_MONOTONIC in ns, which every process of a machine shares; beside the last of
+them stands the processor time of this process.
 """
 
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from bench.order_times import ANSWERED, CLAIMED, ENDED, GATED, PERMITTED
+from bench.order_times import ANSWERED, CLAIMED, CPU, ENDED, GATED, PERMITTED
 from rebalancer.desk import Desk
 from rebalancer.drain_line import DrainLine
 from rebalancer.gate import GateOpen
@@ -56,6 +57,7 @@ class _TimedLine(_Timed):
     async def acknowledge(self, receipt: LedgerReceipt) -> bool:
         turned_away: bool = await self._port.acknowledge(receipt)
         self._mark(receipt.client_order_id, ENDED)
+        self._marks[receipt.client_order_id].setdefault(CPU, time.process_time_ns())
         return turned_away
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from bench.dagster_run import running_dagster, seconds_from_request
 from bench.failure import BenchFailed
+from bench.fresh_demo import measure_demo, require_demo
 from bench.orders import make_order
 from bench.place import Place, beside, running_place
 from bench.sessions import await_end, plan, run_through, running_sessions
@@ -34,6 +35,7 @@ DRAIN_READY, DRAIN_FIRST = "drain: ready", "drain: first order at the venue"
 DAGSTER_FIRST = "run request: first order at the venue"
 COMMAND_FIRST = "trimtab drain: first order at the venue"
 LIVE = "live session: new order at the venue"
+DEMO_COLD, DEMO_WARM = "make demo, cold: installation included", "make demo, warm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,15 @@ class StartupRun:
 
 
 def measure_startup(
-    *, repetitions: int, wake_ups: int = WAKE_UPS, with_dagster: bool = True
+    *,
+    repetitions: int,
+    wake_ups: int = WAKE_UPS,
+    with_dagster: bool = True,
+    with_demo: bool = True,
 ) -> Iterator[StartupRun]:
-    """Everything in turn, repetition after repetition; at the end what Dagster's daemon starts."""
+    """Everything in turn, repetition after repetition; then what brings a world of its own."""
+    if with_demo:
+        require_demo()
     with running_place(concurrency=CONCURRENCY) as place, beside(place, DATABASE) as (own, stores):
         for repetition in range(repetitions):
             for what, words in COMMANDS.items():
@@ -57,6 +65,9 @@ def measure_startup(
             yield _measure_command(own, stores, f"command-{repetition}")
         if with_dagster:
             yield from _measure_dagster(own, stores, repetitions)
+    for _ in range(repetitions if with_demo else 0):
+        for what, seconds in zip((DEMO_COLD, DEMO_WARM), measure_demo(), strict=True):
+            yield StartupRun(what, seconds)
 
 
 def _run_python(place: Place, words: tuple[str, ...]) -> float:

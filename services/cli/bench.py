@@ -25,6 +25,17 @@ Depths = Annotated[
         "--depth", min=1, max=2_000_000, help="Orders that wait meanwhile; may be repeated."
     ),
 ]
+CONCURRENCY_MAX = 64
+"""So many a drain may have under way at once."""
+Concurrencies = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--concurrency",
+        min=1,
+        max=CONCURRENCY_MAX,
+        help="Orders under way at once in each process; may be repeated. 10 unless told.",
+    ),
+]
 
 
 @bench.callback()
@@ -50,13 +61,14 @@ def _latency(
 def _throughput(
     orders: Annotated[int, typer.Option(min=10, max=ORDERS_MAX, help="Orders of each.")] = 2_000,
     repetitions: Repetitions = 5,
+    concurrency: Concurrencies = None,
     variant: Variants = None,
     as_json: Json = False,
 ) -> None:
     """Orders a second to their end on the books: one drain, three, and three within a rate."""
     from services.cli.bench_run import run_throughput
 
-    run_throughput(orders, repetitions, variant, as_json=as_json)
+    run_throughput(orders, repetitions, concurrency, variant, as_json=as_json)
 
 
 @bench.command("startup")
@@ -64,17 +76,27 @@ def _startup(
     orders: Annotated[
         int, typer.Option(min=1, max=1_000, help="Orders that wake a live session.")
     ] = 20,
-    repetitions: Repetitions = 5,
+    repetitions: Repetitions = 3,
     with_dagster: Annotated[
         bool,
         typer.Option("--dagster/--no-dagster", help="Also what Dagster's daemon starts: a minute."),
+    ] = True,
+    with_demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo/--no-demo",
+            help="Also `make demo` in a fresh copy of this checkout, which is installed anew each "
+            "time: half a minute and more.",
+        ),
     ] = True,
     as_json: Json = False,
 ) -> None:
     """How long until something begins: imports, commands, a drain, a session that waits."""
     from services.cli.bench_run import run_startup
 
-    run_startup(orders, repetitions, with_dagster=with_dagster, as_json=as_json)
+    run_startup(
+        orders, repetitions, with_dagster=with_dagster, with_demo=with_demo, as_json=as_json
+    )
 
 
 @bench.command("queue")

@@ -39,20 +39,33 @@ def run_latency(
 
 
 def run_throughput(
-    orders: int, repetitions: int, variants: Sequence[str] | None, *, as_json: bool
+    orders: int,
+    repetitions: int,
+    concurrencies: Sequence[int] | None,
+    variants: Sequence[str] | None,
+    *,
+    as_json: bool,
 ) -> None:
     from bench import throughput
 
-    chosen = _chosen(variants, throughput.VARIANTS)
-    runs = throughput.measure_throughput(orders=orders, repetitions=repetitions, variants=chosen)
+    runs = throughput.measure_throughput(
+        orders=orders,
+        repetitions=repetitions,
+        variants=_chosen(variants, throughput.VARIANTS),
+        concurrencies=_sorted(concurrencies) or throughput.CONCURRENCIES,
+    )
     result, show = bench_tables.throughput_result, bench_tables.show_throughput
     _run("throughput", runs, result, show, as_json=as_json)
 
 
-def run_startup(orders: int, repetitions: int, *, with_dagster: bool, as_json: bool) -> None:
+def run_startup(
+    orders: int, repetitions: int, *, with_dagster: bool, with_demo: bool, as_json: bool
+) -> None:
     from bench.startup import measure_startup
 
-    runs = measure_startup(repetitions=repetitions, wake_ups=orders, with_dagster=with_dagster)
+    runs = measure_startup(
+        repetitions=repetitions, wake_ups=orders, with_dagster=with_dagster, with_demo=with_demo
+    )
     _run("startup", runs, bench_tables.startup_result, bench_tables.show_startup, as_json=as_json)
 
 
@@ -121,8 +134,8 @@ def _chosen(asked: Sequence[str] | None, known: Sequence[str]) -> Sequence[str]:
     return tuple(asked or known)
 
 
-def _sorted(depths: Sequence[int] | None) -> Sequence[int]:
-    return tuple(sorted(set(depths or ())))
+def _sorted(numbers: Sequence[int] | None) -> Sequence[int]:
+    return tuple(sorted(set(numbers or ())))
 
 
 def _show_machine(machine: Machine) -> None:

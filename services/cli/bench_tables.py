@@ -4,7 +4,7 @@ Belongs here: bringing the repetitions of one thing together, and words. Every f
 median over the repetitions, with the least and the most of them beside it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -31,8 +31,8 @@ def name_of(run: object) -> str:
     match run:
         case LatencyRun(variant=variant, depth=depth):
             return variant if depth is None else f"{variant} at depth {depth}"
-        case ThroughputRun(variant=variant):
-            return TITLES[variant]
+        case ThroughputRun(variant=variant, concurrency=concurrency):
+            return f"{TITLES[variant]}, {concurrency} at once"
         case GrowthRun(depth=depth):
             return f"depth {depth}"
         case StartupRun(what=what):
@@ -103,12 +103,15 @@ def show_latency(rows: Sequence[Row]) -> None:
 
 
 def throughput_result(runs: Sequence[ThroughputRun]) -> list[Row]:
+    """A row for each variant and concurrency; each is a share of the floor that ran beside it."""
     rows = []
-    floors = [run for run in runs if run.variant == FLOOR]
-    for variant in dict.fromkeys(run.variant for run in runs):
-        own = [run for run in runs if run.variant == variant]
+    for variant, concurrency in dict.fromkeys((run.variant, run.concurrency) for run in runs):
+        beside = [run for run in runs if run.concurrency == concurrency]
+        own = [run for run in beside if run.variant == variant]
+        floors = [run for run in beside if run.variant == FLOOR]
         row: Row = {
             "variant": variant,
+            "concurrency": concurrency,
             "title": TITLES[variant],
             "orders": own[0].orders,
             "repetitions": len(own),
@@ -117,6 +120,7 @@ def throughput_result(runs: Sequence[ThroughputRun]) -> list[Row]:
             "starved": sum(run.starved for run in own),
             "share_of_least": _spread(run.share_of_least for run in own),
             "most_in_a_second": max(run.most_in_a_second for run in own),
+            "cpu_ms_per_order": _spread(run.cpu_ms_per_order for run in own),
         }
         shares = [run.share_of_rate for run in own if run.share_of_rate is not None]
         if shares:
@@ -130,24 +134,37 @@ def throughput_result(runs: Sequence[ThroughputRun]) -> list[Row]:
 
 
 def show_throughput(rows: Sequence[Row]) -> None:
-    columns = ("variant", "orders/s", "of floor", "of rate", "doubled", "starved", "least did")
-    cells = [
-        (
-            row["title"],
+    """Three tables, for one of all columns is wider than a terminal."""
+    heading(f"Orders a second to their end on the books, {_counts(rows[0])}")
+    _show_variants(
+        rows,
+        ("orders/s", "of floor or rate"),
+        lambda row: (
             _cell(row["per_second"], digits=1),
-            _cell(row.get("share_of_floor")),
-            _cell(row.get("share_of_rate"), digits=3),
+            _cell(row.get("share_of_floor")) + _cell(row.get("share_of_rate"), digits=3),
+        ),
+    )
+    heading("How they were sent and shared")
+    _show_variants(
+        rows,
+        ("doubled", "starved", "least did", "most in 1 s"),
+        lambda row: (
             str(row["doubled"]),
             str(row["starved"]),
             _cell(row["share_of_least"]),
-        )
-        for row in rows
-    ]
-    heading(f"Orders a second to their end on the books, {_counts(rows[0])}")
+            str(row["most_in_a_second"]),
+        ),
+    )
+    heading("Processor time of the processes that send, in milliseconds")
+    _show_variants(rows, ("an order",), lambda row: (_cell(row["cpu_ms_per_order"]),))
+
+
+def _show_variants(
+    rows: Sequence[Row], figures: Sequence[str], cells_of: Callable[[Row], Sequence[str]]
+) -> None:
+    columns = ("variant", "at once", *figures)
+    cells = [(row["title"], str(row["concurrency"]), *cells_of(row)) for row in rows]
     table(columns, cells, right=",".join(columns[1:]), whole="variant")
-    for row in rows:
-        if "share_of_rate" in row:
-            heading(f"{row['title']}: at most {row['most_in_a_second']} in any one second")
 
 
 def startup_result(runs: Sequence[StartupRun]) -> list[Row]:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,23 @@ def test_throughput_ends_every_order_once_and_keeps_the_rate(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_throughput_measures_each_number_of_orders_at_once_beside_its_own_floor(
+    tmp_path: Path,
+) -> None:
+    words = ("--concurrency", "4", "--concurrency", "2", "--variant", "floor", "--variant", "one")
+    rows = results(tmp_path, "throughput", *ONCE, *words)
+    assert [(row["concurrency"], row["variant"]) for row in rows] == [
+        (2, "floor"),
+        (2, "one"),
+        (4, "floor"),
+        (4, "one"),
+    ]
+    assert all("share_of_floor" in row for row in rows if row["variant"] == "one")
+
+
+@pytest.mark.slow
 def test_startup_measures_commands_drains_and_a_session_that_waits(tmp_path: Path) -> None:
-    rows = results(tmp_path, "startup", *ONCE[2:], "--orders", "2", "--no-dagster")
+    rows = results(tmp_path, "startup", *ONCE[2:], "--orders", "2", "--no-dagster", "--no-demo")
     assert [row["times"] for row in rows] == [1, 1, 1, 1, 1, 1, 2, 1]
     assert rows[-1]["what"] == "trimtab drain: first order at the venue"
 
@@ -80,19 +96,15 @@ def test_queue_measures_every_step_at_every_depth(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_an_interrupted_benchmark_says_so_and_leaves_nothing_behind(tmp_path: Path) -> None:
     # At 100 orders a second these take most of a minute: there is time to interrupt.
-    words = command("bench", "latency", "--orders", "5000", "--depth", "10", "--variant", "engine")
-    with subprocess.Popen(
-        words, env=own_environment(tmp_path), cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            await_file(tmp_path, "trimtab-bench-*/drain session *.log", process)
-            process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=END_SECONDS)
-        finally:
-            process.terminate()
-    assert process.returncode == INTERRUPTED
-    assert "bench latency was interrupted; everything it had started is ended" in said
-    assert list(tmp_path.iterdir()) == []
+    words = ("latency", "--orders", "5000", "--depth", "10", "--variant", "engine")
+    interrupt(tmp_path, words, when="trimtab-bench-*/drain session *.log")
+
+
+@pytest.mark.slow
+def test_a_queue_that_is_being_filled_can_be_interrupted(tmp_path: Path) -> None:
+    # Two million take minutes; a queue that is not filled has no log of this size.
+    log = "trimtab-bench-*/home/*/appendonlydir/*"
+    interrupt(tmp_path, ("queue", "--depth", "2000000"), when=log, bytes_min=5_000_000)
 
 
 def test_a_variant_that_is_none_is_refused_with_those_there_are(tmp_path: Path) -> None:
@@ -103,10 +115,32 @@ def test_a_variant_that_is_none_is_refused_with_those_there_are(tmp_path: Path) 
     assert "--variant: expected one of floor, one, three, rated, was two" in ended.said
 
 
-def await_file(folder: Path, pattern: str, process: "subprocess.Popen[str]") -> None:
-    """Return once a file of this pattern is there."""
+def interrupt(folder: Path, words: Sequence[str], *, when: str, bytes_min: int = 0) -> None:
+    """Send Ctrl-C to a benchmark once a file is there, and see it end in order."""
+    with subprocess.Popen(
+        command("bench", *words),
+        env=own_environment(folder),
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            await_file(folder, when, process, bytes_min=bytes_min)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=END_SECONDS)
+        finally:
+            process.terminate()
+    assert process.returncode == INTERRUPTED
+    assert f"bench {words[0]} was interrupted; everything it had started is ended" in said
+    assert list(folder.iterdir()) == []
+
+
+def await_file(
+    folder: Path, pattern: str, process: "subprocess.Popen[str]", *, bytes_min: int = 0
+) -> None:
+    """Return once a file of this pattern is there, and holds so much."""
     deadline = time.monotonic() + START_SECONDS
-    while not list(folder.glob(pattern)):
+    while not any(file.stat().st_size >= bytes_min for file in folder.glob(pattern)):
         assert process.poll() is None, "it ended by itself"
         assert time.monotonic() < deadline, f"no {pattern} in {START_SECONDS} s"
         time.sleep(0.1)

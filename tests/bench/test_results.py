@@ -14,9 +14,9 @@ def one_latency(variant: str, depth: int | None, p99: float, *, doubled: int = 0
     return LatencyRun(variant, depth, 100, doubled, dict.fromkeys(names, figures))
 
 
-def one_throughput(variant: str, seconds: float) -> ThroughputRun:
+def one_throughput(variant: str, seconds: float, *, concurrency: int = 10) -> ThroughputRun:
     share = 0.97 if variant == "rated" else None
-    return ThroughputRun(variant, 100, seconds, 1, 0, 1.0, 3, share)
+    return ThroughputRun(variant, concurrency, 100, seconds, 1, 0, 1.0, 3, seconds, share)
 
 
 def test_each_repetition_is_compared_with_the_one_that_ran_beside_it() -> None:
@@ -52,9 +52,28 @@ def test_a_drain_is_told_as_a_share_of_the_floor_and_a_rated_one_of_its_rate() -
     assert "share_of_floor" not in floor
     assert drain["share_of_floor"]["median"] == 0.25
     assert drain["per_second"]["median"] == 25
+    assert drain["cpu_ms_per_order"]["median"] == 4
     assert rated["share_of_rate"]["median"] == 0.97
     assert "share_of_floor" not in rated
     assert rated["most_in_a_second"] == 3
+
+
+def test_a_drain_is_a_share_of_the_floor_with_as_many_orders_at_once() -> None:
+    rows = throughput_result(
+        [
+            one_throughput("floor", 1, concurrency=1),
+            one_throughput("one", 2, concurrency=1),
+            one_throughput("floor", 2, concurrency=20),
+            one_throughput("one", 8, concurrency=20),
+        ]
+    )
+    assert [(row["variant"], row["concurrency"]) for row in rows] == [
+        ("floor", 1),
+        ("one", 1),
+        ("floor", 20),
+        ("one", 20),
+    ]
+    assert [rows[number]["share_of_floor"]["median"] for number in (1, 3)] == [0.5, 0.25]
 
 
 def test_times_of_one_thing_are_one_row() -> None:
