@@ -25,6 +25,9 @@ WAIT_MS_MAX = 1_000
 LOOK_MS = 100
 LOOK_MS_MIN = 5
 """How often the queue is looked into without news of it, at least and at most."""
+CLAIM_MAX = 16
+"""How many are claimed in one step. Orders that set out together wait together at every stage; in
+smaller companies some are with the venue while others are with the books."""
 PUT_OFF_MAX = 100
 """How many orders whose venue's budget is spent are put off before the session waits for it: those
 of other venues wait behind them. More would only keep Redis busy, for all of them come back."""
@@ -76,7 +79,7 @@ class OrderFlow:
     async def _take(self, tenure: Tenure, room: int) -> None:
         news = self._desk.line.news
         try:
-            claimed = await claim_next(self._desk, tenure, most=room)
+            claimed = await claim_next(self._desk, tenure, most=min(room, CLAIM_MAX))
         except LeaseLost:
             # The slot is with another session now: the renewal will tell.
             await asyncio.sleep(POLL_MS / 1_000)

@@ -30,7 +30,8 @@ class Gathering(Generic[Ask, Told]):
         work: Answers every call it is given, in their order; an exception is one caller's error.
         most: How many go together.
         at_once: How many groups are under way side by side.
-        name_of: Calls of one name never go together: the later one comes after the earlier.
+        name_of: Calls of one name never go together: the later one comes after the earlier. None:
+            no two have one.
     """
 
     def __init__(
@@ -39,9 +40,9 @@ class Gathering(Generic[Ask, Told]):
         *,
         most: int,
         at_once: int = 1,
-        name_of: Callable[[Ask], Hashable] = id,
+        name_of: Callable[[Ask], Hashable] | None = None,
     ) -> None:
-        assert at_once == 1 or name_of is id, "groups side by side keep no order among them"
+        assert at_once == 1 or name_of is None, "groups side by side keep no order among them"
         self._work, self._most, self._at_once, self._name_of = work, most, at_once, name_of
         self._lines: WeakKeyDictionary[AbstractEventLoop, _Line[Ask, Told]] = WeakKeyDictionary()
 
@@ -73,6 +74,9 @@ class Gathering(Generic[Ask, Told]):
         line.working -= {asyncio.current_task()}
 
     def _take_group(self, line: _Line[Ask, Told]) -> "list[tuple[Ask, Future[Told]]]":
+        if self._name_of is None:
+            first, line.waiting = line.waiting[: self._most], line.waiting[self._most :]
+            return first
         group: list[tuple[Ask, Future[Told]]] = []
         rest: list[tuple[Ask, Future[Told]]] = []
         names = set[Hashable]()

@@ -25,6 +25,7 @@ from resources.gathering import Gathering
 from resources.redis_connection import open_async_redis, redis_errors
 from resources.redis_queue import RedisOrderQueue
 from resources.redis_scripts import Answer, ScriptCall
+from resources.redis_wires import RedisWires, open_wires
 
 TRIP_MAX = 64
 """Steps of one trip: other programs' commands wait no longer than for these."""
@@ -36,8 +37,8 @@ RECONNECT_SECONDS = 0.5
 class RedisLine(DrainLine):
     """The steps of one queue, gathered. Made by `open_line`; one event loop only."""
 
-    def __init__(self, queue: RedisOrderQueue, client: AsyncRedis) -> None:
-        self._queue, self._client = queue, client
+    def __init__(self, queue: RedisOrderQueue, client: AsyncRedis, wires: RedisWires) -> None:
+        self._queue, self._client, self._wires = queue, client, wires
         self._gathering: Gathering[ScriptCall[Any], Any] = Gathering(
             self._ask, most=TRIP_MAX, at_once=TRIPS_AT_ONCE
         )
@@ -100,12 +101,9 @@ class RedisLine(DrainLine):
         return [self._answer(call, reply) for call, reply in zip(calls, replies, strict=True)]
 
     async def _send(self, calls: Sequence[ScriptCall[Any]], *, are_taught: bool) -> list[Any]:
-        pipeline = self._client.pipeline(transaction=False)
-        for call in calls:
-            command = self._queue.scripts.command(call, is_taught=are_taught)
-            pipeline.execute_command(*command)
+        commands = [self._queue.scripts.command(call, is_taught=are_taught) for call in calls]
         with redis_errors(self._client, keys=self._queue.scripts.all_keys):
-            return await pipeline.execute(raise_on_error=False)
+            return await self._wires.trip(commands)
 
     def _answer(self, call: ScriptCall[Any], reply: Any) -> Any:
         try:
@@ -117,8 +115,8 @@ class RedisLine(DrainLine):
 @asynccontextmanager
 async def open_line(queue: RedisOrderQueue, redis_url: str) -> AsyncIterator[RedisLine]:
     """A line that listens for as long as the block lasts."""
-    async with open_async_redis(redis_url) as client:
-        line = RedisLine(queue, client)
+    async with open_async_redis(redis_url) as client, open_wires(client) as wires:
+        line = RedisLine(queue, client, wires)
         listening = asyncio.create_task(line.listen(redis_url))
         try:
             yield line
