@@ -1,4 +1,4 @@
-"""Calls that come while others are under way go together next: one commit, or one trip, for all.
+"""Calls that come while one is under way go together next: one commit, or one trip, for all.
 
 A disk or a server makes everybody wait as long, whether for one or for many. Nobody waits for
 company: a call that comes alone goes at once, alone. What the work is, is the caller's to say.
@@ -17,10 +17,10 @@ Told = TypeVar("Told")
 
 @dataclass(slots=True)
 class _Line(Generic[Ask, Told]):
-    """What waits in one event loop, and the tasks that see to it."""
+    """What waits in one event loop, and the task that sees to it."""
 
     waiting: "list[tuple[Ask, Future[Told]]]" = field(default_factory=list)
-    working: "set[Task[None] | None]" = field(default_factory=set)
+    working: "Task[None] | None" = None
 
 
 class Gathering(Generic[Ask, Told]):
@@ -29,7 +29,6 @@ class Gathering(Generic[Ask, Told]):
     Args:
         work: Answers every call it is given, in their order; an exception is one caller's error.
         most: How many go together.
-        at_once: How many groups are under way side by side.
         name_of: Calls of one name never go together: the later one comes after the earlier. None:
             no two have one.
     """
@@ -39,11 +38,9 @@ class Gathering(Generic[Ask, Told]):
         work: Callable[[Sequence[Ask]], Awaitable[Sequence[Told | Exception]]],
         *,
         most: int,
-        at_once: int = 1,
         name_of: Callable[[Ask], Hashable] | None = None,
     ) -> None:
-        assert at_once == 1 or name_of is None, "groups side by side keep no order among them"
-        self._work, self._most, self._at_once, self._name_of = work, most, at_once, name_of
+        self._work, self._most, self._name_of = work, most, name_of
         self._lines: WeakKeyDictionary[AbstractEventLoop, _Line[Ask, Told]] = WeakKeyDictionary()
 
     async def join(self, ask: Ask) -> Told:
@@ -52,8 +49,8 @@ class Gathering(Generic[Ask, Told]):
         line = self._lines.setdefault(loop, _Line())
         answer: Future[Told] = loop.create_future()
         line.waiting.append((ask, answer))
-        if len(line.working) < self._at_once:
-            line.working.add(loop.create_task(self._see_to(line)))
+        if line.working is None or line.working.done():
+            line.working = loop.create_task(self._see_to(line))
         return await answer
 
     async def _see_to(self, line: _Line[Ask, Told]) -> None:
@@ -70,8 +67,6 @@ class Gathering(Generic[Ask, Told]):
                     answer.set_exception(one)
                 else:
                     answer.set_result(one)
-        # In the same step as the look that found nobody: who comes now begins anew.
-        line.working -= {asyncio.current_task()}
 
     def _take_group(self, line: _Line[Ask, Told]) -> "list[tuple[Ask, Future[Told]]]":
         if self._name_of is None:

@@ -25,23 +25,19 @@ from resources.gathering import Gathering
 from resources.redis_connection import open_async_redis, redis_errors
 from resources.redis_queue import RedisOrderQueue
 from resources.redis_scripts import Answer, ScriptCall
-from resources.redis_wires import RedisWires, open_wires
+from resources.redis_wire import RedisWire, open_wire
 
 TRIP_MAX = 64
 """Steps of one trip: other programs' commands wait no longer than for these."""
-TRIPS_AT_ONCE = 3
-"""A claim need not wait for a permit. More trips would be smaller ones, and cost more in all."""
 RECONNECT_SECONDS = 0.5
 
 
 class RedisLine(DrainLine):
     """The steps of one queue, gathered. Made by `open_line`; one event loop only."""
 
-    def __init__(self, queue: RedisOrderQueue, client: AsyncRedis, wires: RedisWires) -> None:
-        self._queue, self._client, self._wires = queue, client, wires
-        self._gathering: Gathering[ScriptCall[Any], Any] = Gathering(
-            self._ask, most=TRIP_MAX, at_once=TRIPS_AT_ONCE
-        )
+    def __init__(self, queue: RedisOrderQueue, client: AsyncRedis, wire: RedisWire) -> None:
+        self._queue, self._client, self._wire = queue, client, wire
+        self._gathering: Gathering[ScriptCall[Any], Any] = Gathering(self._ask, most=TRIP_MAX)
         self._news = 0
         self._has_news = asyncio.Event()
 
@@ -103,7 +99,7 @@ class RedisLine(DrainLine):
     async def _send(self, calls: Sequence[ScriptCall[Any]], *, are_taught: bool) -> list[Any]:
         commands = [self._queue.scripts.command(call, is_taught=are_taught) for call in calls]
         with redis_errors(self._client, keys=self._queue.scripts.all_keys):
-            return await self._wires.trip(commands)
+            return await self._wire.trip(commands)
 
     def _answer(self, call: ScriptCall[Any], reply: Any) -> Any:
         try:
@@ -115,8 +111,8 @@ class RedisLine(DrainLine):
 @asynccontextmanager
 async def open_line(queue: RedisOrderQueue, redis_url: str) -> AsyncIterator[RedisLine]:
     """A line that listens for as long as the block lasts."""
-    async with open_async_redis(redis_url) as client, open_wires(client) as wires:
-        line = RedisLine(queue, client, wires)
+    async with open_async_redis(redis_url) as client, open_wire(client) as wire:
+        line = RedisLine(queue, client, wire)
         listening = asyncio.create_task(line.listen(redis_url))
         try:
             yield line
