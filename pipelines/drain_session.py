@@ -1,7 +1,7 @@
 """One drain session: takes orders from the queue to the books for as long as orders keep coming.
 
-Belongs here: how long a session lives, when it leaves and how it hands over. What happens to one
-order is `rebalancer.cycle`, and the orders side by side are `order_flow`; this file touches none.
+Belongs here: how long a session lives, when it leaves and how it hands over. The orders that are
+under way side by side are `order_flow`; this file never touches one.
 
 A session holds a slot of the queue under an epoch. It renews it every second; once it has lost it
 (a stalled process, a second daemon) every permit is refused, so it can only stop.

@@ -1,7 +1,8 @@
 """Orders out of the queue, side by side, each in a task of its own until it is on the books.
 
 Belongs here: how many are under way at once, and how long an order that was put off holds its
-place. What happens to one order is `rebalancer.cycle`; how long a session lives is its own matter.
+place. What happens to one order is in `rebalancer.sending` and `booking`; how long a session lives
+is the session's own matter.
 """
 
 import asyncio

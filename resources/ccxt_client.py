@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from resources.retry_after import read_retry_after_ms
 from resources.system_clock import SystemClock
 
 _EVIDENCE = "trimtab_evidence"
+ROUNDINGS_KEPT = 1_000
 _WHOLE_ORDER = ("id", "status", "amount", "filled")
 # Each task has its own value, so orders sent side by side do not see each other's answers.
 _SUCCEEDED: ContextVar[bool] = ContextVar("succeeded", default=False)
@@ -269,6 +271,9 @@ def prepare(client: Any, rest_url: str | None, ws_url: str | None) -> None:
     markets = client.options.get("fetchMarkets")
     if isinstance(markets, dict) and "types" in markets:
         markets["types"] = ["spot"]
+    # Each number of an order is rounded twice: by us, to see whether that would change it, and then
+    # by the client as it sends it.
+    client.decimal_to_precision = lru_cache(ROUNDINGS_KEPT)(client.decimal_to_precision)
     # The fields that ccxt made None by default are read by its own loading code.
     client.options |= {
         "defaultType": "spot",
