@@ -35,7 +35,6 @@ from rebalancer.orders import Order
 from resources.system_clock import SystemClock
 from resources.wiring import Stores
 
-CONCURRENCY = 8
 DEPTHS = (10, 1_000, 100_000)
 PER_SECOND = 100
 WARM_UP = 100
@@ -67,7 +66,7 @@ def measure_latency(
     """Variants and depths in turn, repetition after repetition: a slow moment meets them all."""
     assert len(set(depths)) == len(depths), depths
     with ExitStack() as stack:
-        place = stack.enter_context(running_place(concurrency=CONCURRENCY))
+        place = stack.enter_context(running_place())
         numbers = _fill(place, depths, variants)
         for repetition in range(repetitions):
             if FLOOR in variants:

@@ -26,8 +26,6 @@ RATE_MAX = 10_000
 
 SETTINGS = """\
 home = "{home}"
-[drain]
-concurrency = {concurrency}
 [venues.lean]
 exchange = "binance"
 rest_url = "{url}"
@@ -57,7 +55,7 @@ class Place:
 
 
 @contextmanager
-def running_place(*, concurrency: int) -> Iterator[Place]:
+def running_place() -> Iterator[Place]:
     """Everything a benchmark needs; ended with the block."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="trimtab-bench-")))
@@ -69,9 +67,7 @@ def running_place(*, concurrency: int) -> Iterator[Place]:
         ).first_line()["url"]
         urls = stack.enter_context(running_servers(folder / "home"))
         settings_file = folder / "trimtab.toml"
-        settings_file.write_text(
-            SETTINGS.format(home=folder / "home", url=lean, rate=RATE_MAX, concurrency=concurrency)
-        )
+        settings_file.write_text(SETTINGS.format(home=folder / "home", url=lean, rate=RATE_MAX))
         names = {
             "TRIMTAB_CONFIG": str(settings_file),
             "TRIMTAB_VENUES__LEAN__API_KEY": API_KEY,

@@ -82,7 +82,7 @@ def measure_growth(
 ) -> Iterator[GrowthRun]:
     """One queue that grows from depth to depth; every repetition at each of them."""
     with ExitStack() as stack:
-        place = stack.enter_context(running_place(concurrency=1))
+        place = stack.enter_context(running_place())
         own, stores = stack.enter_context(beside(place, DATABASE))
         redis = stack.enter_context(closing(BareRedis(own.redis_url)))
         stack.enter_context(redis.watched())

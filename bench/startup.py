@@ -21,7 +21,6 @@ from rebalancer.orders import Order
 from resources.system_clock import SystemClock
 from resources.wiring import Stores
 
-CONCURRENCY = 8
 COMMAND_SECONDS_MAX = 120
 WAKE_UPS = 20
 DATABASE: Final = 1
@@ -56,7 +55,7 @@ def measure_startup(
     """Everything in turn, repetition after repetition; then what brings a world of its own."""
     if with_demo:
         require_demo()
-    with running_place(concurrency=CONCURRENCY) as place, beside(place, DATABASE) as (own, stores):
+    with running_place() as place, beside(place, DATABASE) as (own, stores):
         for repetition in range(repetitions):
             for what, words in COMMANDS.items():
                 yield StartupRun(what, _run_python(own, words))

@@ -17,10 +17,11 @@ from bench.place import RATE_MAX, Place, beside, environment, running_place
 from bench.sessions import await_end, plan, run_through, running_sessions
 from bench.stages import Marks
 from rebalancer.orders import Order
+from resources.settings import DrainSettings
 from resources.system_clock import SystemClock
 from resources.wiring import Stores
 
-CONCURRENCIES = (10,)
+CONCURRENCIES = (DrainSettings().concurrency,)
 """Orders under way at once in each process."""
 WARM_UP = 100
 RATE = 3
@@ -71,7 +72,7 @@ def measure_throughput(
     concurrencies: Sequence[int] = CONCURRENCIES,
 ) -> Iterator[ThroughputRun]:
     """Variants in turn, repetition after repetition, so that a slow moment meets them all."""
-    with running_place(concurrency=concurrencies[0]) as place:
+    with running_place() as place:
         for repetition in range(repetitions):
             for concurrency in concurrencies:
                 for variant in (name for name in VARIANTS if name in variants):

@@ -25,7 +25,7 @@ Depths = Annotated[
         "--depth", min=1, max=2_000_000, help="Orders that wait meanwhile; may be repeated."
     ),
 ]
-CONCURRENCY_MAX = 64
+CONCURRENCY_MAX = 256
 """So many a drain may have under way at once."""
 Concurrencies = Annotated[
     list[int] | None,
@@ -33,7 +33,7 @@ Concurrencies = Annotated[
         "--concurrency",
         min=1,
         max=CONCURRENCY_MAX,
-        help="Orders under way at once in each process; may be repeated. 10 unless told.",
+        help="Orders under way at once in each process; may be repeated. The default of the drain.",
     ),
 ]
 
