@@ -95,7 +95,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class TurnoverCap:
-    """Until `to_ms` no more than this was to be traded since the run began."""
+    """Until `to_ms` no more than this was to be traded on that day."""
 
     to_ms: int
     quote_max: Decimal

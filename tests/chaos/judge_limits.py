@@ -7,6 +7,8 @@ from decimal import Decimal
 from rebalancer.money import BPS_WHOLE, ZERO, bps_of, exact
 from tests.chaos.facts import Booked, Caps, Evidence, Period, Sent, Trade, Verdict, Violation
 
+DAY_MS = 86_400_000
+
 
 def judge_silence(
     evidence: Evidence, periods: Sequence[Period], *, check: str, grace_ms: int
@@ -93,10 +95,14 @@ def _crowded_cycles(orders: Sequence[Booked], caps: Caps) -> list[Violation]:
 
 
 def _excess_turnover(evidence: Evidence, caps: Caps) -> list[Violation]:
+    """A cap is for its day, by UTC: a storm may go on over midnight."""
     sent_at_ms = {send.client_order_id: send.acted_at_ms for send in _ours(evidence)}
     wrong = []
     for cap in caps.turnover:
-        until = {order_id for order_id, at_ms in sent_at_ms.items() if at_ms <= cap.to_ms}
+        today_ms = cap.to_ms // DAY_MS * DAY_MS
+        until = {
+            order_id for order_id, at_ms in sent_at_ms.items() if today_ms <= at_ms <= cap.to_ms
+        }
         traded = _worth(trade for trade in evidence.trades if trade.client_order_id in until)
         if traded > cap.quote_max:
             what = f"{traded} traded, at most {cap.quote_max} allowed until {cap.to_ms}"

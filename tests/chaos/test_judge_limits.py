@@ -18,7 +18,7 @@ from tests.chaos.cases import (
     with_order,
 )
 from tests.chaos.facts import Caps, End, Evidence, Period, TurnoverCap
-from tests.chaos.judge_limits import judge_caps, judge_rate, judge_silence
+from tests.chaos.judge_limits import DAY_MS, judge_caps, judge_rate, judge_silence
 
 SOUND = make_evidence()
 
@@ -114,6 +114,11 @@ def test_a_follower_does_not_count_as_an_order_of_the_cycle() -> None:
 def test_what_is_traded_after_a_cap_is_lifted_is_none_of_its_business() -> None:
     first_only = Caps(turnover=(TurnoverCap(START_MS + 399, Decimal(50)),))
     assert not judge_caps(SOUND, first_only).violations
+
+
+def test_what_was_traded_the_day_before_counts_in_no_cap_of_today() -> None:
+    of_tomorrow = Caps(turnover=(TurnoverCap(START_MS + DAY_MS, Decimal(0)),))
+    assert not judge_caps(SOUND, of_tomorrow).violations
 
 
 def test_too_many_open_orders_are_found() -> None:
