@@ -182,8 +182,16 @@ end
 -- An order that may have been sent: due for a look-up at once. A symbol may hold several of them,
 -- for none may be dropped. It cannot have been sent before it was planned, so it counts from there.
 local function add_in_doubt(id, text, rank_head, known_ms, micro)
-  if is_known(id) then return 0 end
   local order = parse(id, text)
+  if is_known(id) then
+    -- It ended while this queue was lost: whether its trades were in the books when they were read
+    -- nobody knows, so all that it might have traded counts, once.
+    local has_ended = redis.call('HEXISTS', ORDERS, id) == 0
+    if is_lost() and has_ended and redis.call('HSETNX', RESERVED, id, '') == 1 then
+      add_turnover(order.portfolio, tonumber(micro))
+    end
+    return 0
+  end
   local rank = enter(order, text, rank_head, known_ms)
   mark_sent(order, 0, whole(tonumber(string.sub(rank, 27, 42))), tonumber(micro))
   return 1

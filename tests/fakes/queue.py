@@ -58,11 +58,9 @@ class FakeQueue(OrderQueue):
         is_lost: bool = False,
     ) -> None:
         self._clock = clock
-        self._permits = FakePermits(
-            clock, controls or FakeControls(clock), rates=rates, limits=limits
-        )
-        self._turnover = FakeTurnover(clock)
-        self._tenures = FakeTenures(clock, tenures)
+        controls = controls or FakeControls(clock)
+        self._permits = FakePermits(clock, controls, rates=rates, limits=limits)
+        self._turnover, self._tenures = FakeTurnover(clock), FakeTenures(clock, tenures)
         self._entries: dict[ClientOrderId, Entry] = {}
         self._known: set[ClientOrderId] = set()
         self._permitted: list[Order] = []
@@ -251,6 +249,8 @@ class FakeQueue(OrderQueue):
     def _add_in_doubt(self, order: Order) -> int:
         entry = self._enter(order)
         if entry is None:
+            if self._generation is None and order.client_order_id not in self._entries:
+                self._turnover.count_ended(order)
             return 0
         entry.at_ms, entry.sent_at_ms = 0, order.planned_at_ms
         self._turnover.reserve(order)

@@ -30,6 +30,11 @@ class FakeTurnover:
         micro = micro_of_order(order)
         self._reserved[order.client_order_id] = (self.add(order.portfolio, micro), micro)
 
+    def count_ended(self, order: Order) -> None:
+        """All that an order might have traded, once: what it traded nobody can tell."""
+        if order.client_order_id not in self._reserved:
+            self.reserve(order)
+
     def give_back(self, order: Order) -> None:
         """Take the order's reservation out of its day, unless that day is over."""
         day, micro = self._reserved.pop(order.client_order_id, (None, 0))

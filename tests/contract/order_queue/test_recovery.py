@@ -205,6 +205,14 @@ def test_an_order_that_ended_while_the_queue_was_lost_stays_gone(
     assert queue.depth().in_doubt == 0
 
 
+def test_what_ended_while_the_books_were_read_counts_whole(server: QueueServer) -> None:
+    queue = server.connect()
+    queue.acknowledge(receipt_of(make_order(), paid_quote=Decimal(3)))
+    for _ in range(2):
+        queue.recover(Recovery((make_order(),), {PORTFOLIO: Decimal("1.5")}))
+        assert queue.turnover_quote(PORTFOLIO) == WORTH + Decimal("1.5")
+
+
 def test_a_successor_of_an_end_the_queue_never_heard_of_is_in_doubt(
     server: QueueServer, now_ms: int
 ) -> None:
