@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from rebalancer.errors import BadConfig
 from resources.settings import Settings
+from resources.settings_table import told
 
 CONFIG_VARIABLE = "TRIMTAB_CONFIG"
 SECRETS_VARIABLE = "TRIMTAB_SECRETS_DIR"
@@ -165,7 +166,7 @@ def _refuse_unknown_variables() -> None:
 def _explain(error: ValidationError, file: Path) -> str:
     lines = []
     for fault in error.errors(include_url=False):
-        key = ".".join(_told(part) for part in fault["loc"] if part != "[key]") or "settings"
+        key = ".".join(told(part) for part in fault["loc"] if part != "[key]") or "settings"
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "extra_forbidden":
             message = "unknown key; docs/settings.md lists them all"
@@ -174,12 +175,6 @@ def _explain(error: ValidationError, file: Path) -> str:
         was = f" (was {fault['input']!r:.80})" if plain else ""
         lines.append(f"{_origin(fault['loc'], file)}: {key}: {message}{was}")
     return "; ".join(lines)
-
-
-def _told(part: int | str) -> str:
-    """A key as a message may hold it."""
-    text = str(part)[:80]
-    return text if text.isprintable() else ascii(text)
 
 
 def _origin(location: tuple[int | str, ...], file: Path) -> str:

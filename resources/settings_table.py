@@ -53,6 +53,12 @@ FilePath = Annotated[Path, BeforeValidator(_as_path)]
 Address = Annotated[str, AfterValidator(_as_address)]
 
 
+def told(part: object) -> str:
+    """A key as a message may hold it."""
+    text = str(part)[:80]
+    return text if text.isprintable() else ascii(text)
+
+
 def refuse_bool(cls: type[BaseModel], written: Any, info: ValidationInfo) -> Any:
     """Where a number is expected, true would be read as 1."""
     expected = cls.model_fields[info.field_name or ""].annotation
@@ -60,7 +66,7 @@ def refuse_bool(cls: type[BaseModel], written: Any, info: ValidationInfo) -> Any
     inside = written if is_table else {info.field_name: written}
     for name, value in inside.items():
         if expected is not bool and isinstance(value, bool):
-            raise ValueError(f"{name}: expected no true or false")
+            raise ValueError(f"{told(name)}: expected no true or false")
     return written
 
 

@@ -153,6 +153,7 @@ def test_any_bytes_at_all_are_refused_in_one_sentence(content: bytes) -> None:
 @example("TRIMTAB_HOME", "")
 @example("TRIMTAB_VENUES__PAPER", "{bad")
 @example("TRIMTAB_VENUES", '{"\\ud800": {"exchange": "binance"}}')
+@example("TRIMTAB_PORTFOLIOS", '{"\\u0000": false}')
 @example("TRIMTAB_VENUES__PAPER__REST_URL", "http://[")
 @example("TRIMTAB_PORTFOLIOS__CORE__TARGETS_BPS", "[" * 100_000)
 @example("TRIMTAB_PORTFOLIOS__CORE__TARGETS_BPS", '{"BTC": true, "USDC": 9999}')
