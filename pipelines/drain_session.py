@@ -185,7 +185,7 @@ class DrainSession:
 def _collecting_only_what_is_new() -> Iterator[None]:
     """Leave out of garbage collections what was there before: mostly imported code.
 
-    Walking through that stops every order for a fifth of a second, and finds nothing.
+    Walking through that stops every order for long, and finds nothing.
     """
     gc.freeze()
     try:
