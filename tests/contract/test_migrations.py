@@ -93,17 +93,17 @@ def test_every_column_check_and_index_is_the_one_the_code_expects(
 
 def test_upgrading_twice_changes_nothing(migrated: Engine) -> None:
     before = read_catalog(migrated)
-    assert upgrade_database(migrated) == "0004"
+    assert upgrade_database(migrated) == "0005"
     assert read_catalog(migrated) == before
 
 
 def test_a_url_is_as_good_as_an_engine(database_url: str) -> None:
-    assert upgrade_database(database_url) == "0004"
+    assert upgrade_database(database_url) == "0005"
 
 
 def test_two_processes_may_upgrade_at_once(database_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(upgrade_database, [database_url] * 4)) == {"0004"}
+        assert set(pool.map(upgrade_database, [database_url] * 4)) == {"0005"}
 
 
 def test_upgrading_leaves_logging_alone(empty: Engine) -> None:
@@ -116,7 +116,7 @@ def test_upgrading_leaves_logging_alone(empty: Engine) -> None:
 def test_a_database_of_a_newer_version_is_refused_by_name(migrated: Engine) -> None:
     with migrated.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9000'"))
-    with pytest.raises(BadConfig, match=r"revision 9000.* up to 0004.*install") as caught:
+    with pytest.raises(BadConfig, match=r"revision 9000.* up to 0005.*install") as caught:
         upgrade_database(migrated)
     assert str(migrated.url.password) not in str(caught.value)
 

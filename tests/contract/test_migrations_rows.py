@@ -132,3 +132,44 @@ async def test_rules_of_the_version_before_are_still_in_force(upgraded: Engine) 
         read_orders(upgraded)["first"].order.venue, [symbol], on_or_before=date(2023, 11, 15)
     )
     assert rules[symbol].amount_base_step == to_decimal("0.001")
+
+
+CONTROLS_BEFORE = """
+    INSERT INTO trading_halts (scope, kind, reason, actor, at)
+    VALUES ('portfolio:core', 'halt', 'on holiday', 'ana', '2023-11-14T12:00Z');
+    INSERT INTO ignored_orders (venue, venue_order_id, actor, reason, at)
+    VALUES ('paper', '77', 'ana', 'her own', '2023-11-14T12:00Z');
+"""
+AS_0004_ONCE_WAS = """
+    ALTER TABLE trading_halts ADD COLUMN is_paged boolean NOT NULL DEFAULT false;
+    ALTER TABLE ignored_orders ADD COLUMN symbol text NOT NULL, DROP CONSTRAINT ignored_orders_pkey,
+        ADD PRIMARY KEY (venue, symbol, venue_order_id);
+    INSERT INTO trading_halts (scope, kind, reason, actor, at, is_paged)
+    VALUES ('portfolio:core', 'halt', 'on holiday', 'ana', '2023-11-14T12:00Z', true);
+    INSERT INTO ignored_orders (venue, symbol, venue_order_id, actor, reason, at)
+    VALUES ('paper', 'BTC/USDC', '77', 'ana', 'her own', '2023-11-14T12:00Z');
+"""
+
+
+def upgrade_from_0004(database_url: str, rows: str) -> tuple[bool, list[str]]:
+    """Whether the halt that was there counts as paged, and the markets of the ignored orders."""
+    engine = open_engine(database_url)
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0004")
+        connection.execute(text(rows))
+    upgrade_database(engine)
+    with engine.connect() as connection:
+        is_paged = connection.execute(text("SELECT is_paged FROM trading_halts")).scalar_one()
+        symbols = connection.execute(text("SELECT symbol FROM ignored_orders")).scalars().all()
+    engine.dispose()
+    return is_paged, list(symbols)
+
+
+def test_a_halt_of_the_version_before_is_paged_and_ignored_orders_are_asked_about_again(
+    database_url: str,
+) -> None:
+    assert upgrade_from_0004(database_url, CONTROLS_BEFORE) == (False, [])
+
+
+def test_a_database_whose_0004_held_these_columns_keeps_what_they_say(database_url: str) -> None:
+    assert upgrade_from_0004(database_url, AS_0004_ONCE_WAS) == (True, ["BTC/USDC"])

@@ -102,7 +102,6 @@ CONTROLS = (
         at timestamptz NOT NULL,
         lifted_at timestamptz,
         lifted_by text,
-        is_paged boolean NOT NULL DEFAULT false,
         CONSTRAINT trading_halts_scope_check
             CHECK (scope = 'all' OR scope ~ '^(venue|portfolio):.'),
         CONSTRAINT trading_halts_lifted_check CHECK ((lifted_at IS NULL) = (lifted_by IS NULL))
@@ -163,12 +162,11 @@ ACCOUNTS = (
     """
     CREATE TABLE ignored_orders (
         venue text NOT NULL,
-        symbol text NOT NULL,
         venue_order_id text NOT NULL,
         actor text NOT NULL,
         reason text NOT NULL,
         at timestamptz NOT NULL,
-        PRIMARY KEY (venue, symbol, venue_order_id)
+        PRIMARY KEY (venue, venue_order_id)
     )
     """,
 )
