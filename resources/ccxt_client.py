@@ -15,12 +15,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from rebalancer.errors import BadData
+from resources.ccxt_as_told import AS_TOLD
 from resources.retry_after import read_retry_after_ms
 from resources.system_clock import SystemClock
 
 _EVIDENCE = "trimtab_evidence"
 ROUNDINGS_KEPT = 1_000
-_WHOLE_ORDER = ("id", "status", "amount", "filled")
 # Each task has its own value, so orders sent side by side do not see each other's answers.
 _SUCCEEDED: ContextVar[bool] = ContextVar("succeeded", default=False)
 _CONNECT_SECONDS: ContextVar[float | None] = ContextVar("connect_seconds", default=None)
@@ -111,45 +111,6 @@ def real_url(url: str, origins: Mapping[str, str]) -> str:
     return origins[longest] + url[len(longest) :]
 
 
-def pick(row: Any, place: int | str) -> Any:
-    """What stands in one place of a row, a list or a table; None where nothing does."""
-    try:
-        return row[place]
-    except (LookupError, TypeError):
-        return None
-
-
-def book_as_sent(
-    _self: Any, answer: Any, symbol: Any, timestamp: Any = None, bids: Any = "bids",
-    asks: Any = "asks", price: Any = 0, amount: Any = 1, _count_or_id: Any = 2,
-) -> Any:  # fmt: skip
-    """An order book with its levels as the venue wrote them, in the order it wrote them."""
-    sides = {"bids": (answer or {}).get(bids), "asks": (answer or {}).get(asks)}
-    levels = {
-        name: [(pick(row, price), pick(row, amount)) for row in rows or ()]
-        for name, rows in sides.items()
-    }
-    return {"symbol": symbol, "timestamp": timestamp, **levels}
-
-
-def tickers_as_told(self: Any, tickers: Any, symbols: Any = None, params: Any = None) -> Any:
-    """The rows of a list of tickers, each by itself: a symbol told twice stays twice."""
-    if not isinstance(tickers, list):
-        return self.parse_table_of_tickers(tickers, symbols, params or {})
-    return [self.parse_ticker(row) for row in tickers]
-
-
-def order_as_told(self: Any, order: Any, market: Any = None) -> Any:
-    """An order as told, its trades parsed; ccxt finishes one of which the venue left something out.
-
-    What it reckons beyond that, as the average price, is read by nobody here, and takes as long as
-    all that is.
-    """
-    if not all(isinstance(pick(order, name), str) for name in _WHOLE_ORDER):
-        return self.finish_order(order, market)
-    return order | {"trades": self.parse_trades(order.get("trades") or [], market)}
-
-
 @contextmanager
 def connecting_within(limit_ms: int) -> Iterator[None]:
     """Let this task's requests leave on a line that is there in time, or not at all.
@@ -178,30 +139,25 @@ def bound_connecting(session: Any) -> None:
     connector.connect = connect_in_time
 
 
-def refuse_redirects(session: Any) -> None:
-    """Never follow one: a 307 sends the same order once more, with the key, to whoever it names."""
-    import aiohttp
+def follow_no_redirect(session: Any) -> None:
+    """Take a redirect as the answer: a 307 sends the same order, with the key, to whoever it names.
 
-    async def refuse(
-        _session: Any, _context: Any, told: aiohttp.TraceRequestRedirectParams
-    ) -> None:
-        told.response.close()
-        raise BadData(
-            f"answered {told.method} with a redirect (status {told.response.status}), which is not "
-            "followed; put the address that answers itself into rest_url"
-        )
+    As part of each request, and not by watching the session: a session that is watched tells of
+    every step of every request, which takes longer than the request itself.
+    """
+    request = session._request
 
-    watch = aiohttp.TraceConfig()
-    watch.on_request_redirect.append(refuse)
-    watch.freeze()
-    session.trace_configs.append(watch)
+    async def request_once(*about: Any, **how: Any) -> Any:
+        return await request(*about, **how | {"allow_redirects": False})
+
+    session._request = request_once
 
 
 def fit_session(session: Any) -> None:
     """Let each request go out once, to one address, and in time."""
     # There is no public switch. A contract test counts what arrives.
     session._retry_connection = False
-    refuse_redirects(session)
+    follow_no_redirect(session)
     bound_connecting(session)
 
 
@@ -210,7 +166,7 @@ def exact_class(exchange_class: Any) -> Any:
 
     - numbers in JSON stay text, and tickers and balances are handed over as parsed: ccxt's own
       finishing drops zeros, and one NaN row makes it drop every other row;
-    - an order that the venue told in full is handed over as told;
+    - an order that the venue told in full is handed over as told, and so is a trade;
     - ticker rows stay a list, so that a symbol sent twice is seen twice;
     - errors are sorted as if the real venue had answered, because ccxt chooses some of its tables
       by the address; and each carries its Evidence;
@@ -233,6 +189,11 @@ def exact_class(exchange_class: Any) -> Any:
                 sent_body,
             )  # fmt: skip
             self.handle_http_status_code(status, reason, url, method, body)
+            if 300 <= status < 400:
+                raise BadData(
+                    f"answered {method} with a redirect (status {status}), which is not followed; "
+                    "put the address that answers itself into rest_url"
+                )
             if response is None:
                 raise BadData(f"answered {method} with a body that is not JSON")
             if not 200 <= status < 300:
@@ -249,18 +210,15 @@ def exact_class(exchange_class: Any) -> Any:
             fit_session(self.session)
 
     changes: dict[str, Any] = {
+        **AS_TOLD,
         "number": str,
         "origins": {},
         "on_json_response": staticmethod(load_json),
         "handle_errors": handle_errors,
         "open": open_once,
-        "parse_tickers": tickers_as_told,
         "parse_table_of_tickers": exchange_class.parse_tickers,
-        "parse_order_book": book_as_sent,
-        "safe_order": order_as_told,
         "finish_order": exchange_class.safe_order,
-        "safe_ticker": lambda _self, ticker, _market=None: ticker,
-        "safe_balance": lambda _self, balance: balance,
+        "encode_any_query": staticmethod(exchange_class.urlencode),
     }
     return type(exchange_class.__name__, (exchange_class,), changes)
 

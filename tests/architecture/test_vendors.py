@@ -9,6 +9,7 @@ from tests.architecture.repository import PACKAGES, imported_modules, python_fil
 ALLOWED: dict[str, tuple[str, ...]] = {
     "ccxt": ("resources/ccxt_*.py", "bench/bare_ccxt.py"),
     "redis": ("resources/redis_*.py", "bench/bare_redis.py"),
+    "hiredis": ("resources/redis_*.py",),
     "sqlalchemy": ("resources/postgres_*.py", "resources/tables_*.py", "resources/migrations/*"),
     "psycopg2": ("resources/postgres_*.py",),
     "alembic": ("resources/postgres_*.py", "resources/migrations/*"),
