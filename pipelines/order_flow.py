@@ -57,6 +57,9 @@ class OrderFlow:
         self._desk, self._report, self._most = desk, report, most
         self._on_settled, self._on_ended = on_settled, on_ended
         self._under_way: set[Task[None]] = set()
+        # How many may be under way now: one while the venue's rate is spent, for each of the others
+        # would be claimed, refused and given back; from there on as many as go out, doubled.
+        self._window = most
         self._has_room = Event()
         self._put_off = 0
         self.active_at = now()
@@ -65,7 +68,7 @@ class OrderFlow:
     async def take(self, tenure: Tenure, leaving: Event) -> None:
         """Take orders while there is room for them, until `leaving`."""
         while not leaving.is_set():
-            room = self._most - len(self._under_way)
+            room = self._window - len(self._under_way)
             if room > 0:
                 await self._take(tenure, room)
             else:
@@ -131,6 +134,7 @@ class OrderFlow:
                     return 0
                 case Answered() as answered:
                     self._put_off = 0
+                    self._window = min(self._most, 2 * self._window)
                     return await self._book(answered)
         except LeaseLost:
             # The order is with another session now, or the whole slot is: the renewal will tell.
@@ -149,6 +153,8 @@ class OrderFlow:
         if len(self._desk.venues) > 1 and self._put_off < PUT_OFF_MAX:
             return 0
         self._put_off = 0
+        if len(self._desk.venues) == 1:
+            self._window = 1
         return wait.retry_after_ms
 
     async def _book(self, answered: Answered) -> int:

@@ -63,7 +63,7 @@ class DrainSettings(SettingsTable):
     overlap_ms: int = Field(
         default=20_000, ge=15_000, description="How early its successor is launched."
     )
-    concurrency: int = Field(default=32, ge=1, le=256, description="Orders under way at once.")
+    concurrency: int = Field(default=64, ge=1, le=256, description="Orders under way at once.")
     lease_ms: int = Field(
         default=30_000,
         ge=LEASE_MS_MIN,
