@@ -90,5 +90,6 @@ class BareRedis:
 
 
 def _text(value: bytes | str | None) -> str:
-    assert value is not None, "the key is gone"
+    if value is None:
+        raise BenchFailed("a key of the baseline ran out before its order was sent: it is lost")
     return value.decode() if isinstance(value, bytes) else value

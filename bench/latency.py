@@ -1,16 +1,20 @@
 """From the queue to the venue to the books, order by order, at an even pace and several depths.
 
-Variants in one run, in turn: the engine in a live drain session, the baseline router, and the
-floor. The engine's orders are on the books already when they are queued, as a cycle's are.
+Variants in one run, in turn: the engine in a live drain session, the baseline router at the same
+pace and alone, and the floor; each at a venue on loopback and at one some milliseconds away. The
+engine's orders are on the books already when they are queued, as a cycle's are.
 """
 
+import math
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import product
 
 from bench.bare_redis import BareRedis
-from bench.baseline import fill_others, run_baseline
+from bench.baseline import run_baseline
+from bench.baseline_keys import fill_others
 from bench.depth import fill_parked
 from bench.failure import BenchFailed
 from bench.figures import Percentiles
@@ -29,28 +33,33 @@ from bench.order_times import (
 )
 from bench.orders import make_order, make_orders
 from bench.pace import Pace
-from bench.place import Place, beside, running_place
+from bench.place import Place, at_distance, beside, running_place
 from bench.sessions import await_end, plan, run_through, running_sessions
 from rebalancer.orders import Order
 from resources.system_clock import SystemClock
 from resources.wiring import Stores
 
 DEPTHS = (10, 1_000, 100_000)
+ROUND_TRIPS_MS = (0.0, 10.0)
 PER_SECOND = 100
 WARM_UP = 100
-ENGINE, BASELINE, FLOOR, PACED_FLOOR = "engine", "baseline", "floor", "paced floor"
-VARIANTS = (ENGINE, BASELINE, FLOOR)
+ENGINE, BASELINE, ALONE = "engine", "baseline", "baseline alone"
+FLOOR, PACED_FLOOR = "floor", "paced floor"
+VARIANTS = (ENGINE, BASELINE, ALONE, FLOOR)
 """Those to choose from; the floor is measured both in a loop and at the engine's pace."""
+_QUEUES = {ENGINE: ENGINE, BASELINE: BASELINE, ALONE: BASELINE}
+"""Whose kind of queue each works from: both ways to feed the baseline have the same other keys."""
 
 WHOLE_WAY = frozenset({QUEUED, CLAIMED, GATED, PERMITTED, ANSWERED, ENDED})
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyRun:
-    """One repetition of one variant at one depth; the floor has no depth."""
+    """One repetition of one variant at one depth and distance; the floor has no depth."""
 
     variant: str
     depth: int | None
+    round_trip_ms: float
     orders: int
     doubled: int
     stages_ms: Mapping[str, Percentiles]
@@ -62,37 +71,48 @@ def measure_latency(
     repetitions: int,
     depths: Sequence[int] = DEPTHS,
     variants: Collection[str] = VARIANTS,
+    round_trips_ms: Sequence[float] = ROUND_TRIPS_MS,
 ) -> Iterator[LatencyRun]:
-    """Variants and depths in turn, repetition after repetition: a slow moment meets them all."""
+    """Variants, depths and distances in turn, repetition after repetition.
+
+    So a slow moment meets them all. A venue that is away is measured at the first depth only.
+    """
     assert len(set(depths)) == len(depths), depths
+    assert len(set(round_trips_ms)) == len(round_trips_ms), round_trips_ms
+    depths_of = {trip: depths[:1] if trip else depths for trip in round_trips_ms}
+    deep = [variant for variant in _QUEUES if variant in variants]
     with ExitStack() as stack:
         place = stack.enter_context(running_place())
-        numbers = _fill(place, depths, variants)
+        places = [stack.enter_context(at_distance(place, trip)) for trip in round_trips_ms]
+        numbers = _fill(place, max(depths_of.values(), key=len), variants)
         for repetition in range(repetitions):
-            if FLOOR in variants:
-                yield _measure_floor(place, orders, f"floor-{repetition}", None)
-                yield _measure_floor(place, orders, f"paced-{repetition}", PER_SECOND)
-            for variant, depth in numbers:
-                name = f"{variant}-{depth}-{repetition}"
-                with beside(place, numbers[variant, depth]) as (own, stores):
-                    measure = _measure_engine if variant == ENGINE else _measure_baseline
-                    yield measure(own, stores, orders, depth, name)
+            for where in places:
+                trip = where.round_trip_ms
+                if FLOOR in variants:
+                    yield _measure_floor(where, orders, f"floor-{trip}-{repetition}", None)
+                    yield _measure_floor(where, orders, f"paced-{trip}-{repetition}", PER_SECOND)
+                for depth, variant in product(depths_of[trip], deep):
+                    name = f"{variant}-{depth}-{trip}-{repetition}"
+                    with beside(where, numbers[_QUEUES[variant], depth]) as (own, stores):
+                        if variant == ENGINE:
+                            yield _measure_engine(own, stores, orders, depth, name)
+                        else:
+                            yield _measure_baseline(own, orders, variant, depth, name)
 
 
 def _fill(
     place: Place, depths: Sequence[int], variants: Collection[str]
 ) -> Mapping[tuple[str, int], int]:
-    """The number of the Redis database of each variant and depth, with that many orders in it."""
-    deep = [variant for variant in (ENGINE, BASELINE) if variant in variants]
-    chosen = [(variant, depth) for depth in depths for variant in deep]
-    numbers = {pair: number for number, pair in enumerate(chosen, start=1)}
+    """The number of the Redis database of each kind of queue and depth, with its orders in it."""
+    kinds = dict.fromkeys(kind for variant, kind in _QUEUES.items() if variant in variants)
+    numbers = {pair: number for number, pair in enumerate(product(kinds, depths), start=1)}
     now_ms = SystemClock().now_ms()
-    for (variant, depth), number in numbers.items():
+    for (kind, depth), number in numbers.items():
         with beside(place, number) as (own, stores):
-            if variant == ENGINE:
+            if kind == ENGINE:
                 fill_parked(stores, depth, now_ms)
             else:
-                fill_others(own, depth, make_order("other", 0, now_ms))
+                fill_others(own.redis_url, depth, make_order("other", 0, now_ms))
             with closing(BareRedis(own.redis_url)) as redis:
                 redis.await_rest()
     return numbers
@@ -130,20 +150,30 @@ def _feed(stores: Stores, orders: Sequence[Order]) -> dict[str, int]:
     return queued
 
 
-def _measure_baseline(
-    place: Place, stores: Stores, count: int, depth: int, name: str
-) -> LatencyRun:
-    del stores
-    now_ms = SystemClock().now_ms()
-    warm_up = make_orders(f"{name}-warm", min(WARM_UP, count), now_ms)
-    moments = run_baseline(place, make_orders(name, count, now_ms), warm_up=warm_up)
-    return _judge(place, BASELINE, depth, moments)
+def _measure_baseline(place: Place, count: int, variant: str, depth: int, name: str) -> LatencyRun:
+    times = run_baseline(
+        place,
+        name,
+        count,
+        warm_up=min(WARM_UP, count),
+        per_second=PER_SECOND if variant == BASELINE else None,
+        now_ms=SystemClock().now_ms(),
+    )
+    return _judge(place, variant, depth, times)
 
 
 def _measure_floor(place: Place, count: int, name: str, per_second: int | None) -> LatencyRun:
     now_ms = SystemClock().now_ms()
     orders, warm_up = make_orders(name, count, now_ms), make_orders(f"{name}-w", WARM_UP, now_ms)
-    run = run_floor(place, orders, warm_up=warm_up, concurrency=1, per_second=per_second)
+    # A pace that one at a time could not keep, a trip being longer than it, takes several.
+    under_way = (per_second or 0) * place.round_trip_ms / 1_000
+    run = run_floor(
+        place,
+        orders,
+        warm_up=warm_up,
+        concurrency=1 + math.ceil(2 * under_way),
+        per_second=per_second,
+    )
     moments = {
         order_id: {QUEUED: handed_ns, ANSWERED: run.answered_ns[order_id]}
         for order_id, handed_ns in run.handed_ns.items()
@@ -163,4 +193,6 @@ def _judge(
         read_ns, replied_ns, _ = log[order_id]
         whole.append({**passed, READ: read_ns, REPLIED: replied_ns})
     doubled = sum(count > 1 for _, _, count in log.values())
-    return LatencyRun(variant, depth, len(whole), doubled, measure_stages(whole))
+    return LatencyRun(
+        variant, depth, place.round_trip_ms, len(whole), doubled, measure_stages(whole)
+    )

@@ -12,7 +12,7 @@ from bench.failure import BenchFailed
 from bench.figures import Spread, spread_of
 
 Row = Mapping[str, Any]
-NAMES = ("variant", "what", "depth", "concurrency")
+NAMES = ("variant", "what", "depth", "round_trip_ms", "concurrency")
 """What a row is about; rows of both sides that agree in these are the same thing."""
 COUNTS = ("orders", "repetitions", "times")
 """What was asked for: no figure."""
@@ -39,6 +39,7 @@ def compare(rounds: Sequence[tuple[Sequence[Row], Sequence[Row]]]) -> list[Compa
     Raises:
         BenchFailed: the sides have nothing in common, or two rows of one side have the same name.
     """
+    rounds = [(_placed(before), _placed(after)) for before, after in rounds]
     names = _names_of_both(rounds)
     sides = [(_figures(before, names), _figures(after, names)) for before, after in rounds]
     shared = [name for name in sides[0][1] if all(name in side for pair in sides for side in pair)]
@@ -57,6 +58,11 @@ def table_of(compared: Sequence[Compared]) -> str:
         )
         for row in cells
     )
+
+
+def _placed(rows: Sequence[Row]) -> Sequence[Row]:
+    """An older side does not say how far its venue was: it had one, on loopback."""
+    return [{"round_trip_ms": 0.0, **row} if "stages_ms" in row else row for row in rows]
 
 
 def _names_of_both(rounds: Sequence[tuple[Sequence[Row], Sequence[Row]]]) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.request import urlopen
@@ -44,8 +44,11 @@ class Place:
 
     folder: Path
     settings: Settings
+    paper_url: str
     venue_url: str
     redis_url: str
+    round_trip_ms: float = 0.0
+    """What a round trip to the lean venue takes by distance alone."""
 
     def orders_seen(self) -> dict[str, tuple[int, int, int]]:
         """By client order id: read at, answered at (monotonic ns), times it came. Asked once."""
@@ -62,9 +65,7 @@ def running_place() -> Iterator[Place]:
         paper = stack.enter_context(
             running("services.paper_exchange", "--port", "0", folder=folder, name="paper exchange")
         ).first_line()["url"]
-        lean = stack.enter_context(
-            running("bench.responder", "--upstream", paper, folder=folder, name="lean venue")
-        ).first_line()["url"]
+        lean = stack.enter_context(_running_lean_venue(folder, paper, 0))
         urls = stack.enter_context(running_servers(folder / "home"))
         settings_file = folder / "trimtab.toml"
         settings_file.write_text(SETTINGS.format(home=folder / "home", url=lean, rate=RATE_MAX))
@@ -78,7 +79,26 @@ def running_place() -> Iterator[Place]:
         }
         # What a person has set for trading must not reach a benchmark.
         stack.enter_context(environment(names, without="TRIMTAB_"))
-        yield Place(folder, load_settings(settings_file), lean, urls.redis_url)
+        yield Place(folder, load_settings(settings_file), paper, lean, urls.redis_url)
+
+
+@contextmanager
+def at_distance(place: Place, round_trip_ms: float) -> Iterator[Place]:
+    """The same place with a lean venue that is so far away; at 0 the one it has."""
+    if not round_trip_ms:
+        yield place
+        return
+    with _running_lean_venue(place.folder, place.paper_url, round_trip_ms) as url:
+        yield replace(place, venue_url=url, round_trip_ms=round_trip_ms)
+
+
+@contextmanager
+def _running_lean_venue(folder: Path, paper_url: str, round_trip_ms: float) -> Iterator[str]:
+    words = ("--upstream", paper_url, "--round-trip-ms", str(round_trip_ms))
+    name = f"lean venue {round_trip_ms:g} ms away"
+    with running("bench.responder", *words, folder=folder, name=name) as venue:
+        url: str = venue.first_line()["url"]
+        yield url
 
 
 @contextmanager
@@ -87,6 +107,7 @@ def beside(place: Place, number: int, *, rate: int = RATE_MAX) -> Iterator[tuple
     redis_url = f"{place.redis_url.rpartition('/')[0]}/{number}"
     names = {
         "TRIMTAB_REDIS_URL": redis_url,
+        "TRIMTAB_VENUES__LEAN__REST_URL": place.venue_url,
         "TRIMTAB_VENUES__LEAN__ORDERS_PER_SECOND_MAX": str(rate),
     }
     with environment(names):
@@ -94,7 +115,7 @@ def beside(place: Place, number: int, *, rate: int = RATE_MAX) -> Iterator[tuple
         with open_stores(settings) as stores:
             # A queue that is new counts as lost, and what is planned until it is not, as in doubt.
             stores.queue.recover(Recovery((), {}))
-            yield Place(place.folder, settings, place.venue_url, redis_url), stores
+            yield replace(place, settings=settings, redis_url=redis_url), stores
 
 
 @contextmanager

@@ -25,6 +25,16 @@ Depths = Annotated[
         "--depth", min=1, max=2_000_000, help="Orders that wait meanwhile; may be repeated."
     ),
 ]
+RoundTrips = Annotated[
+    list[float] | None,
+    typer.Option(
+        "--round-trip-ms",
+        min=0,
+        max=1_000,
+        help="A round trip to the venue in milliseconds, by default 0 and 10; may be repeated. At "
+        "other than 0 only the first depth is measured.",
+    ),
+]
 CONCURRENCY_MAX = 256
 """So many a drain may have under way at once."""
 Concurrencies = Annotated[
@@ -48,13 +58,14 @@ def _latency(
     orders: Annotated[int, typer.Option(min=10, max=100_000, help="Orders of each.")] = 1_000,
     repetitions: Repetitions = 5,
     depth: Depths = None,
+    round_trip_ms: RoundTrips = None,
     variant: Variants = None,
     as_json: Json = False,
 ) -> None:
-    """From the queue to the venue to the books, order by order: engine, baseline and floor."""
+    """From the queue to the venue to the books, order by order, near and far from the venue."""
     from services.cli.bench_run import run_latency
 
-    run_latency(orders, repetitions, depth, variant, as_json=as_json)
+    run_latency(orders, repetitions, depth, round_trip_ms, variant, as_json=as_json)
 
 
 @bench.command("throughput")

@@ -7,6 +7,7 @@ results look like is in `bench_tables`; measuring is in the package `bench`.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from math import isnan
 from typing import Any, TypeVar
 
 from bench.failure import BenchFailed
@@ -16,12 +17,14 @@ from services.cli.failures import CommandFailed, Exit
 from services.cli.terminal import complain, err, print_json
 
 Run = TypeVar("Run")
+Number = TypeVar("Number", int, float)
 
 
 def run_latency(
     orders: int,
     repetitions: int,
     depths: Sequence[int] | None,
+    round_trips_ms: Sequence[float] | None,
     variants: Sequence[str] | None,
     *,
     as_json: bool,
@@ -29,11 +32,16 @@ def run_latency(
     from bench import latency
 
     chosen = _chosen(variants, latency.VARIANTS)
+    if any(map(isnan, round_trips_ms or ())):
+        raise CommandFailed(
+            "--round-trip-ms: expected milliseconds from 0 to 1000, was nan", Exit.BAD_INPUT
+        )
     runs = latency.measure_latency(
         orders=orders,
         repetitions=repetitions,
         depths=_sorted(depths) or latency.DEPTHS,
         variants=chosen,
+        round_trips_ms=_sorted(round_trips_ms) or latency.ROUND_TRIPS_MS,
     )
     _run("latency", runs, bench_tables.latency_result, bench_tables.show_latency, as_json=as_json)
 
@@ -134,7 +142,7 @@ def _chosen(asked: Sequence[str] | None, known: Sequence[str]) -> Sequence[str]:
     return tuple(asked or known)
 
 
-def _sorted(numbers: Sequence[int] | None) -> Sequence[int]:
+def _sorted(numbers: Sequence[Number] | None) -> Sequence[Number]:
     return tuple(sorted(set(numbers or ())))
 
 

@@ -6,10 +6,11 @@ median over the repetitions, with the least and the most of them beside it.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from itertools import product
 from typing import Any
 
 from bench.figures import Percentiles, Spread, spread_of
-from bench.latency import BASELINE, ENGINE, FLOOR, PACED_FLOOR, LatencyRun
+from bench.latency import ALONE, BASELINE, ENGINE, FLOOR, PACED_FLOOR, LatencyRun
 from bench.order_times import STAGES, SUMS
 from bench.queue_growth import GrowthRun
 from bench.startup import StartupRun
@@ -22,6 +23,8 @@ COMPARED = {
     "above_paced_floor_p99_ms": "ms to answer above the paced floor",
     "times_faster_than_baseline_to_venue_p99": "times faster to the venue than the baseline",
     "times_faster_than_baseline_total_p99": "times faster to its end than the baseline",
+    "times_faster_than_baseline_alone_to_venue_p99": "times faster to the venue than it alone",
+    "times_faster_than_baseline_alone_total_p99": "times faster to its end than it alone",
 }
 FIGURES = ("p50", "p99", "max")
 
@@ -29,8 +32,9 @@ FIGURES = ("p50", "p99", "max")
 def name_of(run: object) -> str:
     """What was measured last, for a person who waits."""
     match run:
-        case LatencyRun(variant=variant, depth=depth):
-            return variant if depth is None else f"{variant} at depth {depth}"
+        case LatencyRun(variant=variant, depth=depth, round_trip_ms=trip_ms):
+            where = "" if depth is None else f" at depth {depth}"
+            return f"{variant}{where}{_distance(trip_ms)}"
         case ThroughputRun(variant=variant, concurrency=concurrency):
             return f"{TITLES[variant]}, {concurrency} at once"
         case GrowthRun(depth=depth):
@@ -41,48 +45,58 @@ def name_of(run: object) -> str:
 
 
 def latency_result(runs: Sequence[LatencyRun]) -> list[Row]:
-    """A row for each variant and depth, and for each engine row how it compares."""
+    """A row for each variant, depth and distance, and for each engine row how it compares."""
     rows = []
-    for variant, depth in dict.fromkeys((run.variant, run.depth) for run in runs):
-        own = _of(runs, variant, depth)
-        row: Row = {"variant": variant, "depth": depth, "orders": own[0].orders}
-        row["repetitions"], row["doubled"] = len(own), sum(run.doubled for run in own)
+    for name in dict.fromkeys((run.variant, run.depth, run.round_trip_ms) for run in runs):
+        own = _of(runs, *name)
+        row: Row = dict(zip(("variant", "depth", "round_trip_ms"), name, strict=True))
+        row["orders"], row["repetitions"] = own[0].orders, len(own)
+        row["doubled"] = sum(run.doubled for run in own)
         row["stages_ms"] = {
             stage: _over([run.stages_ms[stage] for run in own]) for stage in own[0].stages_ms
         }
-        if variant == ENGINE:
-            row |= _compared(runs, own, depth)
+        if own[0].variant == ENGINE:
+            row |= _compared(runs, own)
         rows.append(row)
     return rows
 
 
-def _of(runs: Sequence[LatencyRun], variant: str, depth: int | None) -> list[LatencyRun]:
-    return [run for run in runs if (run.variant, run.depth) == (variant, depth)]
+def _of(
+    runs: Sequence[LatencyRun], variant: str, depth: int | None, round_trip_ms: float
+) -> list[LatencyRun]:
+    wanted = (variant, depth, round_trip_ms)
+    return [run for run in runs if (run.variant, run.depth, run.round_trip_ms) == wanted]
 
 
-def _compared(runs: Sequence[LatencyRun], own: Sequence[LatencyRun], depth: int | None) -> Row:
+def _compared(runs: Sequence[LatencyRun], own: Sequence[LatencyRun]) -> Row:
     """Pair by pair: each repetition with the one of the other variant that ran beside it."""
     row: Row = {}
+    depth, round_trip_ms = own[0].depth, own[0].round_trip_ms
     for floor in (FLOOR, PACED_FLOOR):
         above = [
             run.stages_ms["to answer"].p99 - other.stages_ms["to answer"].p99
-            for run, other in zip(own, _of(runs, floor, None), strict=False)
+            for run, other in zip(own, _of(runs, floor, None, round_trip_ms), strict=False)
         ]
         if above:
-            row[f"above_{floor.replace(' ', '_')}_p99_ms"] = _spread(above)
-    for stage in ("to venue", "total"):
+            row[f"above_{_key(floor)}_p99_ms"] = _spread(above)
+    for variant, stage in product((BASELINE, ALONE), ("to venue", "total")):
         times = [
             other.stages_ms[stage].p99 / run.stages_ms[stage].p99
-            for run, other in zip(own, _of(runs, BASELINE, depth), strict=False)
+            for run, other in zip(own, _of(runs, variant, depth, round_trip_ms), strict=False)
         ]
         if times:
-            row[f"times_faster_than_baseline_{stage.replace(' ', '_')}_p99"] = _spread(times)
+            row[f"times_faster_than_{_key(variant)}_{_key(stage)}_p99"] = _spread(times)
     return row
+
+
+def _key(words: str) -> str:
+    return words.replace(" ", "_")
 
 
 def show_latency(rows: Sequence[Row]) -> None:
     for row in rows:
         where = "" if row["depth"] is None else f", {row['depth']} others wait"
+        where += _distance(row["round_trip_ms"])
         heading(f"{row['variant']}{where}: milliseconds, {_counts(row)}")
         stages = [stage for stage in (*STAGES, *SUMS) if stage in row["stages_ms"]]
         table(
@@ -92,14 +106,20 @@ def show_latency(rows: Sequence[Row]) -> None:
             whole="stage",
         )
     compared = [
-        (f"{row['depth']:,}", words, _cell(row[name]))
+        (f"{row['depth']:,}", f"{row['round_trip_ms']:g}", words, _cell(row[name]))
         for row in rows
         for name, words in COMPARED.items()
         if name in row
     ]
     if compared:
         heading("The engine compared, at P99")
-        table(("others wait", "figure", "value"), compared, right="others wait,value")
+        columns = ("others wait", "round trip ms", "figure", "value")
+        table(columns, compared, right="others wait,round trip ms,value")
+
+
+def _distance(round_trip_ms: float) -> str:
+    """How far the venue is, where it is not next door."""
+    return f", round trip {round_trip_ms:g} ms" if round_trip_ms else ""
 
 
 def throughput_result(runs: Sequence[ThroughputRun]) -> list[Row]:

@@ -38,14 +38,22 @@ def own_environment(folder: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_latency_measures_every_stage_of_engine_baseline_and_floor(tmp_path: Path) -> None:
-    rows = results(tmp_path, "latency", *ONCE, "--depth", "10", "--depth", "50")
-    assert [(row["variant"], row["depth"]) for row in rows] == [
-        ("floor", None),
-        ("paced floor", None),
-        ("engine", 10),
-        ("baseline", 10),
-        ("engine", 50),
-        ("baseline", 50),
+    words = ("--depth", "10", "--depth", "50", "--round-trip-ms", "4", "--round-trip-ms", "0")
+    rows = results(tmp_path, "latency", *ONCE, *words)
+    assert [(row["variant"], row["depth"], row["round_trip_ms"]) for row in rows] == [
+        ("floor", None, 0),
+        ("paced floor", None, 0),
+        ("engine", 10, 0),
+        ("baseline", 10, 0),
+        ("baseline alone", 10, 0),
+        ("engine", 50, 0),
+        ("baseline", 50, 0),
+        ("baseline alone", 50, 0),
+        ("floor", None, 4),
+        ("paced floor", None, 4),
+        ("engine", 10, 4),
+        ("baseline", 10, 4),
+        ("baseline alone", 10, 4),
     ]
     assert {row["orders"] for row in rows} == {12}
     assert sum(row["doubled"] for row in rows) == 0
@@ -53,6 +61,8 @@ def test_latency_measures_every_stage_of_engine_baseline_and_floor(tmp_path: Pat
         rows[2]["stages_ms"]
     )
     assert rows[2]["times_faster_than_baseline_total_p99"]["median"] > 0
+    # There and back twice, for a connection and the ping, and then there.
+    assert rows[-1]["stages_ms"]["to venue"]["p50"]["least"] >= 2.5 * 4
 
 
 @pytest.mark.slow
@@ -113,6 +123,17 @@ def test_a_variant_that_is_none_is_refused_with_those_there_are(tmp_path: Path) 
     )
     assert ended.code == BAD_INPUT
     assert "--variant: expected one of floor, one, three, rated, was two" in ended.said
+
+
+@pytest.mark.parametrize("bad", ["-1", "1000.5", "nan", "far"])
+def test_a_distance_that_is_none_is_refused_before_anything_starts(
+    tmp_path: Path, bad: str
+) -> None:
+    words = ("bench", "latency", "--round-trip-ms", bad)
+    ended = trimtab(*words, env=own_environment(tmp_path), cwd=tmp_path)
+    assert ended.code == BAD_INPUT
+    assert "--round-trip-ms" in ended.said
+    assert list(tmp_path.iterdir()) == []
 
 
 def interrupt(folder: Path, words: Sequence[str], *, when: str, bytes_min: int = 0) -> None:

@@ -20,9 +20,19 @@ def test_a_ratio_is_taken_round_by_round() -> None:
 
 def test_figures_of_figures_have_names_of_their_own() -> None:
     stages = {"total": {"p50": {"median": 4, "least": 4, "most": 4}}}
-    row = {"variant": "engine", "depth": 10, "stages_ms": stages}
+    row = {"variant": "engine", "depth": 10, "round_trip_ms": 10.0, "stages_ms": stages}
     assert [found.figure for found in compare([([row], [row])])] == [
-        "engine, depth 10: stages_ms total p50"
+        "engine, depth 10, round_trip_ms 10.0: stages_ms total p50"
+    ]
+
+
+def test_a_side_that_knows_no_distance_is_compared_with_the_venue_on_loopback() -> None:
+    stages = {"total": {"p50": {"median": 4, "least": 4, "most": 4}}}
+    old = {"variant": "engine", "depth": 10, "stages_ms": stages}
+    far = {"total": {"p50": {"median": 40, "least": 40, "most": 40}}}
+    new = [old | {"round_trip_ms": 0.0}, old | {"round_trip_ms": 10.0, "stages_ms": far}]
+    assert [(found.figure, found.after) for found in compare([([old], new)])] == [
+        ("engine, depth 10, round_trip_ms 0.0: stages_ms total p50", 4)
     ]
 
 

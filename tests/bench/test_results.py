@@ -8,10 +8,13 @@ from bench.throughput import ThroughputRun
 from services.cli.bench_tables import latency_result, startup_result, throughput_result
 
 
-def one_latency(variant: str, depth: int | None, p99: float, *, doubled: int = 0) -> LatencyRun:
+def one_latency(
+    variant: str, depth: int | None, p99: float, *, doubled: int = 0, round_trip_ms: float = 0
+) -> LatencyRun:
     figures = Percentiles(p50=1, p99=p99, max=p99)
     names = ("to answer",) if depth is None else ("to venue", "to answer", "total")
-    return LatencyRun(variant, depth, 100, doubled, dict.fromkeys(names, figures))
+    stages = dict.fromkeys(names, figures)
+    return LatencyRun(variant, depth, round_trip_ms, 100, doubled, stages)
 
 
 def one_throughput(variant: str, seconds: float, *, concurrency: int = 10) -> ThroughputRun:
@@ -43,6 +46,28 @@ def test_each_repetition_is_compared_with_the_one_that_ran_beside_it() -> None:
     faster = engine["times_faster_than_baseline_total_p99"]
     assert faster == {"median": 15, "least": 10, "most": 20}
     assert "above_paced_floor_p99_ms" not in engine
+
+
+def test_a_run_is_compared_with_those_at_the_same_distance_only() -> None:
+    rows = latency_result(
+        [
+            one_latency("floor", None, 1),
+            one_latency("engine", 10, 4),
+            one_latency("baseline", 10, 2),
+            one_latency("baseline alone", 10, 1),
+            one_latency("floor", None, 12, round_trip_ms=10),
+            one_latency("engine", 10, 20, round_trip_ms=10),
+            one_latency("baseline", 10, 900, round_trip_ms=10),
+            one_latency("baseline alone", 10, 40, round_trip_ms=10),
+        ]
+    )
+    near, far = (row for row in rows if row["variant"] == "engine")
+    assert [near["round_trip_ms"], far["round_trip_ms"]] == [0, 10]
+    for row, above, paced, alone in ((near, 3, 0.5, 0.25), (far, 8, 45, 2)):
+        assert row["above_floor_p99_ms"]["median"] == above
+        for stage in ("to_venue", "total"):
+            assert row[f"times_faster_than_baseline_{stage}_p99"]["median"] == paced
+            assert row[f"times_faster_than_baseline_alone_{stage}_p99"]["median"] == alone
 
 
 def test_a_drain_is_told_as_a_share_of_the_floor_and_a_rated_one_of_its_rate() -> None:
