@@ -8,6 +8,7 @@ is the session's own matter.
 import asyncio
 from asyncio import Event, Task
 from collections.abc import Callable
+from contextlib import suppress
 
 from pipelines.session_report import SessionReport
 from rebalancer.booking import book
@@ -57,9 +58,10 @@ class OrderFlow:
         self._desk, self._report, self._most = desk, report, most
         self._on_settled, self._on_ended = on_settled, on_ended
         self._under_way: set[Task[None]] = set()
-        # How many may be under way now: one while the venue's rate is spent, for each of the others
-        # would be claimed, refused and given back; from there on as many as go out, doubled.
-        self._window = most
+        # While a rate is spent nothing is claimed, and then one order at a time, twice as many each
+        # time that one goes out: many at once would be claimed, refused and given back.
+        self._rest_until = 0.0
+        self._claim_max = CLAIM_MAX
         self._has_room = Event()
         self._put_off = 0
         self.active_at = now()
@@ -68,8 +70,10 @@ class OrderFlow:
     async def take(self, tenure: Tenure, leaving: Event) -> None:
         """Take orders while there is room for them, until `leaving`."""
         while not leaving.is_set():
-            room = self._window - len(self._under_way)
-            if room > 0:
+            room = self._most - len(self._under_way)
+            if (rest := self._rest_until - now()) > 0:
+                await _wait_for(leaving, rest)
+            elif room > 0:
                 await self._take(tenure, room)
             else:
                 self._has_room.clear()
@@ -83,7 +87,7 @@ class OrderFlow:
     async def _take(self, tenure: Tenure, room: int) -> None:
         news = self._desk.line.news
         try:
-            claimed = await claim_next(self._desk, tenure, most=min(room, CLAIM_MAX))
+            claimed = await claim_next(self._desk, tenure, most=min(room, self._claim_max))
         except LeaseLost:
             # The slot is with another session now: the renewal will tell.
             await asyncio.sleep(POLL_MS / 1_000)
@@ -127,14 +131,14 @@ class OrderFlow:
         try:
             match await advance(self._desk, claim):
                 case NotNow() as wait:
-                    return self._put_off_by(wait)
+                    return self._put_off_by(wait, claim)
                 case GateHeld() as held:
                     self._report.held += 1
                     self._report.last_hold = held.detail
                     return 0
                 case Answered() as answered:
                     self._put_off = 0
-                    self._window = min(self._most, 2 * self._window)
+                    self._claim_max = min(CLAIM_MAX, 2 * self._claim_max)
                     return await self._book(answered)
         except LeaseLost:
             # The order is with another session now, or the whole slot is: the renewal will tell.
@@ -144,17 +148,20 @@ class OrderFlow:
             self.unreadable = error
             return POLL_MS
 
-    def _put_off_by(self, wait: NotNow) -> int:
+    def _put_off_by(self, wait: NotNow, claim: Claim | InDoubt) -> int:
         """The order is put off itself. A spent rate is spent for all others of its venue too."""
         self._report.waits[wait.reason] += 1
         if wait.reason is not NotNowReason.RATE_SPENT:
+            return 0
+        if len(self._desk.venues) == 1 and isinstance(claim, Claim):
+            # Not after a look-up: those have a share of the rate, and new orders the rest.
+            self._rest_until = now() + min(wait.retry_after_ms, WAIT_MS_MAX) / 1_000
+            self._claim_max = 1
             return 0
         self._put_off += 1
         if len(self._desk.venues) > 1 and self._put_off < PUT_OFF_MAX:
             return 0
         self._put_off = 0
-        if len(self._desk.venues) == 1:
-            self._window = 1
         return wait.retry_after_ms
 
     async def _book(self, answered: Answered) -> int:
@@ -188,3 +195,9 @@ class OrderFlow:
 def now() -> float:
     """Seconds that never go backwards; for waiting only, never for judging an order."""
     return asyncio.get_running_loop().time()
+
+
+async def _wait_for(event: Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

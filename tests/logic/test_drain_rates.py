@@ -5,7 +5,8 @@ import asyncio
 from pipelines.order_flow import PUT_OFF_MAX
 from rebalancer.money import ZERO
 from rebalancer.order_states import OrderState
-from rebalancer.queue import NotNowReason
+from rebalancer.queue import NotNowReason, SendPermit
+from rebalancer.settlement import Submission
 from resources.rate_limit import RateLimit
 from tests.factories import VENUE, make_order
 from tests.fakes.clock import FakeClock
@@ -58,12 +59,39 @@ async def test_while_every_budget_is_spent_the_queue_is_not_asked_without_end() 
     assert report.waits[NotNowReason.RATE_SPENT] == PUT_OFF_MAX
 
 
-async def test_while_the_only_rate_is_spent_one_order_asks_for_all() -> None:
+async def test_while_the_only_rate_is_spent_few_orders_ask_for_all() -> None:
     clock, venue = FakeClock(), SmallExchange()
-    many = [make_order(f"A{number}") for number in range(20)]
+    many = [make_order(f"A{number}") for number in range(60)]
     queue = FakeQueue(clock, rates={VENUE: RateLimit(1, 1)}, orders=many)
-    session = make_session(desk_of(venue, queue, clock=clock), concurrency=8, budget_ms=1_500)
+    session = make_session(desk_of(venue, queue, clock=clock), concurrency=16, budget_ms=2_500)
     report = await in_time(session.run())
     assert len(venue.sends) == 1
-    # Seven that set out with the first, and one a second later.
-    assert report.waits[NotNowReason.RATE_SPENT] == 8
+    # Those that set out with the first, and then each second those that were claimed before the
+    # first of them was refused: few, where sixteen would have been.
+    assert 0 < report.waits[NotNowReason.RATE_SPENT] - 15 <= 8
+
+
+class Holding(SmallExchange):
+    """Takes orders, and answers none of them before it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_answer = asyncio.Event()
+
+    async def submit(self, permit: SendPermit) -> Submission:
+        answer = await super().submit(permit)
+        await self.may_answer.wait()
+        return answer
+
+
+async def test_orders_on_their_way_keep_no_other_from_the_rate() -> None:
+    clock, venue = FakeClock(), Holding()
+    queue = FakeQueue(clock, rates={VENUE: RateLimit(3)}, orders=ORDERS[:3])
+    session = make_session(desk_of(venue, queue, clock=clock))
+    running = asyncio.create_task(session.run())
+    for number in (1, 2, 3):
+        await until(lambda number=number: len(venue.sends) == number)  # type: ignore[misc]
+        clock.advance(400)
+    assert not queue.acknowledged
+    venue.may_answer.set()
+    assert (await in_time(running)).states == {OrderState.FILLED: 3}
