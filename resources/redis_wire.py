@@ -23,8 +23,9 @@ Command = Sequence[str | int | bytes]
 class RedisWire:
     """Made by `open_wire`. Connects with its first trip, and anew with the next after a failure."""
 
-    def __init__(self, connection: AbstractConnection) -> None:
+    def __init__(self, connection: AbstractConnection, answer_seconds: float) -> None:
         self._connection = connection
+        self._answer_seconds = answer_seconds
 
     async def trip(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands at once, and read a reply for each; it may be a ResponseError.
@@ -34,11 +35,11 @@ class RedisWire:
         """
         connection = self._connection
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._answer_seconds):
                 return await self._trip(commands)
         except TimeoutError as problem:
             await connection.disconnect(nowait=True)
-            raise NoAnswer(f"no answer within {ANSWER_SECONDS:g} s") from problem
+            raise NoAnswer(f"no answer within {self._answer_seconds:g} s") from problem
         except BaseException:
             # Replies that nobody waits for any more would be taken for those of the next trip.
             await connection.disconnect(nowait=True)
@@ -66,7 +67,9 @@ def _packed(command: Command) -> bytes:
 
 
 @asynccontextmanager
-async def open_wire(client: AsyncRedis) -> AsyncIterator[RedisWire]:
+async def open_wire(
+    client: AsyncRedis, *, answer_seconds: float = ANSWER_SECONDS
+) -> AsyncIterator[RedisWire]:
     """A wire to the client's server, made as the client would connect."""
     pool = client.connection_pool
     connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
@@ -74,6 +77,6 @@ async def open_wire(client: AsyncRedis) -> AsyncIterator[RedisWire]:
     # under it leaves a turn of the event loop later, with all that is ready to run before it.
     connection.socket_timeout = None
     try:
-        yield RedisWire(connection)
+        yield RedisWire(connection, answer_seconds)
     finally:
         await connection.disconnect(nowait=True)

@@ -63,3 +63,23 @@ async def test_a_line_cut_in_the_middle_of_a_trip_is_told(wire: RedisWire, redis
             await waiting
         other.client_unpause()
     assert await echo(wire, "c") == [b"c"]
+
+
+async def test_a_server_that_says_nothing_is_given_up_and_asked_anew(redis_url: str) -> None:
+    async with (
+        open_async_redis(redis_url) as client,
+        open_wire(client, answer_seconds=PATIENCE_SECONDS) as wire,
+    ):
+        assert await echo(wire, "a") == [b"a"]
+        with open_redis(redis_url) as other:
+            other.client_pause(PAUSE_MS, all=False)
+            with pytest.raises(RedisError, match=r"no answer within 0\.2 s"):
+                await wire.trip([("SET", "b", "1")])
+            other.client_unpause()
+        assert await echo(wire, "c") == [b"c"]
+
+
+async def test_commands_are_packed_as_the_client_packs_them(wire: RedisWire) -> None:
+    words = ["a b", "\r\n", "ü", "7", ""]
+    assert await echo(wire, *words) == [word.encode() for word in words]
+    assert await wire.trip([("ECHO", 7), ("ECHO", b"\xff\x00")]) == [b"7", b"\xff\x00"]
