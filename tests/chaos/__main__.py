@@ -1,6 +1,7 @@
 """`python -m tests.chaos`: break everything on purpose, then prove that nothing was lost.
 
-Belongs here: the options, the progress bar and the exit code: 0 proven, 1 a promise was broken.
+Belongs here: the options, the progress bar and the exit code: 0 proven, 1 a promise was broken,
+130 interrupted before anything was judged.
 """
 
 import argparse
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             outcome = run(plan, folder, show)
         print_report(outcome, folder / "journal-0.jsonl", console)
         return 1 if any(all_violations(outcome)) else 0
+    except KeyboardInterrupt:
+        console.print("interrupted: what it had started is ended, and nothing was judged")
+        return 130
     finally:
         if given.keep:
             console.print(f"everything is kept in {folder}")
