@@ -142,8 +142,8 @@ def bound_connecting(session: Any) -> None:
 def follow_no_redirect(session: Any) -> None:
     """Take a redirect as the answer: a 307 sends the same order, with the key, to whoever it names.
 
-    As part of each request, and not by watching the session: a session that is watched tells of
-    every step of every request, which takes longer than the request itself.
+    As part of each request, and not by watching the session: one that is watched tells of every
+    step of every request, and each order would pay for that.
     """
     request = session._request
 

@@ -18,10 +18,8 @@ VALUES = WORDS | st.integers() | st.booleans() | st.none() | st.decimals(allow_n
 @example({"a": "b&c=d", "e": "f g", "h/i": "%", "": ""}, False)
 @example({}, False)
 def test_a_request_is_written_as_ccxt_writes_it(params: dict[str, Any], doseq: bool) -> None:
-    client = OURS.__new__(OURS)
-    told = client.urlencode(params, doseq)
+    told = OURS.__new__(OURS).urlencode(params, doseq)
     assert told == ccxt.async_support.binance.urlencode(params, doseq)
-    assert told == client.urlencode(params, doseq)
 
 
 @given(st.dictionaries(WORDS, st.lists(WORDS, max_size=3), max_size=4))
